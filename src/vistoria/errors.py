@@ -1,0 +1,178 @@
+"""Every error that Vistoria raises. Each class says who must act.
+
+VistoriaError
+├─ UserError            the person must change something: what, where, next step; no traceback; exit 2
+│  ├─ ConfigError       a setting is missing or wrong; lists each place looked at
+│  ├─ UnknownName       no such source, model, task …; did you mean …
+│  ├─ MissingExtra      a package of an extra is not installed; the install line
+│  ├─ TaskError         a task file is wrong; file and line
+│  └─ AccessDenied      the service refuses the person: which role, key or API is missing
+├─ TransientError       try again, after `retry_after` seconds if given; never charged to the image
+│  └─ RateLimited       too fast: also lowers the limit
+├─ ObservationError     this image fails for good: a row with a reason, the run goes on
+│  ├─ AddressInvalid    the address is empty or malformed
+│  ├─ ImageMissing      nothing at that address
+│  ├─ ImageForbidden    the store refuses to hand it out
+│  ├─ ImageUnreadable   corrupt, truncated, empty or not an image
+│  ├─ ImageTooLarge     more bytes or pixels than allowed
+│  ├─ ImageRefused      the model's safety filter refused it
+│  ├─ RequestRejected   the model's service called this request invalid
+│  ├─ AnswerInvalid     the answer does not fit the task, after re-asking
+│  ├─ AnswerTruncated   the answer hit the output limit
+│  ├─ AnswerEmpty       the model answered nothing
+│  └─ Unreachable       transient errors did not end; a later run asks again
+└─ RunStopped           ceiling reached, too many failures, Ctrl-C: resumable; exit 1 or 130
+"""
+
+from typing import ClassVar
+
+
+class VistoriaError(Exception):
+    """Base of all; catch this to catch everything Vistoria raises on purpose."""
+
+
+class UserError(VistoriaError):
+    """The person must change something; the message says what, where and the next step."""
+
+
+class ConfigError(UserError):
+    """A setting is missing or wrong."""
+
+    def __init__(self, message: str, *, looked_at: tuple[str, ...] = ()) -> None:
+        """`looked_at`: each place searched, in order; shown below the message."""
+        self.looked_at = looked_at
+        places = "".join(f"\n  looked at {place}" for place in looked_at)
+        super().__init__(f"{message}{places}")
+
+
+class UnknownName(UserError):
+    """A name that is not known; the message lists what is and suggests the nearest."""
+
+    def __init__(self, kind: str, name: str, known: tuple[str, ...]) -> None:
+        """`kind`: what was named, e.g. "model"; `known`: every valid name."""
+        import difflib  # noqa: PLC0415 - only on the way out
+
+        self.kind, self.name, self.known = kind, name, known
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        super().__init__(f"no {kind} named {name!r}{hint} Known: {', '.join(known) or 'none'}.")
+
+
+class MissingExtra(UserError):
+    """A package of an optional extra is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        """`what` needs the extra, e.g. "HEIC images"; `extra`: its name in `vistoria[extra]`."""
+        self.extra = extra
+        super().__init__(f"{what} need an extra package: pip install 'vistoria[{extra}]'")
+
+
+class TaskError(UserError):
+    """A task file is wrong."""
+
+    def __init__(self, message: str, *, path: str | None = None, line: int | None = None) -> None:
+        """`path` and `line`: where in the task file, if known."""
+        self.path, self.line = path, line
+        place = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
+        super().__init__(f"{place}{message}")
+
+
+class AccessDenied(UserError):
+    """A service refuses the person, not the image: credentials, a role or an API is missing."""
+
+
+class TransientError(VistoriaError):
+    """Worth trying again: a server error, a reset connection, a timeout."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds that the service asked us to wait, if it did."""
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class RateLimited(TransientError):
+    """The service says: too fast."""
+
+
+class ObservationError(VistoriaError):
+    """This observation fails for good; recorded with `reason`, and the run goes on."""
+
+    reason: ClassVar[str] = "failed"
+    retryable: ClassVar[bool] = False
+    """Whether the same command, run again later, asks again."""
+
+
+class AddressInvalid(ObservationError):
+    """The image address is empty or malformed."""
+
+    reason = "address_invalid"
+
+
+class ImageMissing(ObservationError):
+    """There is nothing at the address."""
+
+    reason = "image_missing"
+
+
+class ImageForbidden(ObservationError):
+    """The store refuses to hand the image out."""
+
+    reason = "image_forbidden"
+
+
+class ImageUnreadable(ObservationError):
+    """The bytes are corrupt, truncated, empty, or no image."""
+
+    reason = "image_unreadable"
+
+
+class ImageTooLarge(ObservationError):
+    """More bytes or pixels than allowed."""
+
+    reason = "image_too_large"
+
+
+class ImageRefused(ObservationError):
+    """The model's safety filter refused the image or the answer."""
+
+    reason = "image_refused"
+
+
+class RequestRejected(ObservationError):
+    """The model's service called this one request invalid (HTTP 400)."""
+
+    reason = "request_rejected"
+
+
+class AnswerInvalid(ObservationError):
+    """The answer does not fit the task, even after re-asking."""
+
+    reason = "answer_invalid"
+
+
+class AnswerTruncated(ObservationError):
+    """The answer hit the output limit."""
+
+    reason = "answer_truncated"
+
+
+class AnswerEmpty(ObservationError):
+    """The model answered nothing."""
+
+    reason = "answer_empty"
+
+
+class Unreachable(ObservationError):
+    """Transient errors did not end within the retries of this run."""
+
+    reason = "unreachable"
+    retryable = True
+
+
+class RunStopped(VistoriaError):
+    """The run ended early and can be resumed by the same command."""
+
+    def __init__(self, message: str, *, interrupted: bool = False) -> None:
+        """`interrupted`: a person pressed Ctrl-C (exit 130) rather than a rule (exit 1)."""
+        self.interrupted = interrupted
+        super().__init__(message)

@@ -1,0 +1,46 @@
+"""The seam of models: what answers.
+
+A model is one public module in this folder (or an entry point in group `vistoria.models`); its
+name is the provider in `provider:model`. It defines
+
+    def open_model(name: str, options: Mapping[str, Any]) -> Model
+    def listing() -> tuple[str, ...]      # models a user may name, e.g. ("onnx:street",)
+
+where `name` is the part after the colon and `options` the project's `[model]` table.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from vistoria.errors import ObservationError
+from vistoria.records import Capabilities, Picture, Reply
+from vistoria.task import Task
+
+__all__ = ["Model"]
+
+
+class Model(Protocol):
+    """Answers a task about pictures."""
+
+    name: str
+    """As the user names it, `provider:model`."""
+    settings: Mapping[str, Any]
+    """Everything besides name and task that can change an answer (temperature, media resolution
+    …): part of what makes two answers comparable. JSON values only."""
+    capabilities: Capabilities
+
+    def unanswerable(self, task: Task) -> tuple[str, ...]:
+        """The fields of `task` that this model cannot answer, in the task's order."""
+
+    async def ask(
+        self, task: Task, pictures: Sequence[Picture], *, correction: str | None = None
+    ) -> Sequence[Reply | ObservationError]:
+        """One outcome per picture, in order; at most `capabilities.batch_size` pictures.
+
+        `correction` says what was wrong with the model's last answer to the same picture.
+        Raises TransientError (RateLimited) when the whole call is worth repeating, and UserError
+        (AccessDenied) when no call can succeed until the person acts.
+        """
+
+    async def aclose(self) -> None:
+        """Close connections."""

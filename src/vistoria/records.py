@@ -1,0 +1,190 @@
+"""Frozen data that travels between rooms; no behaviour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Value: TypeAlias = "str | float | int | bool | list[str] | list[dict[str, float | str]] | None"
+"""The answer of one field; None means "does not apply"."""
+
+Answer: TypeAlias = Mapping[str, Value]
+"""Field name → value."""
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels of the upright image; `right` and `bottom` are exclusive."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """Where an image is.
+
+    `version` tells whether the bytes behind the address changed (object generation, ETag, or
+    size and modification time of a file); `box` marks the asset in the image.
+    """
+
+    uri: str
+    version: str | None = None
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One row of a source: a picture of something at a place and time."""
+
+    observation_id: str
+    image: ImageRef
+    asset_id: str | None = None
+    asset_type: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    captured_at: datetime | None = None
+    heading: float | None = None
+    snapshot_id: str | None = None
+    map_url: str | None = None
+
+
+OBSERVATION_COLUMNS: Mapping[str, str] = {
+    "observation_id": "string",
+    "uri": "string",
+    "version": "string",
+    "box_left": "double",
+    "box_top": "double",
+    "box_right": "double",
+    "box_bottom": "double",
+    "asset_id": "string",
+    "asset_type": "string",
+    "latitude": "double",
+    "longitude": "double",
+    "captured_at": "timestamp[us, UTC]",
+    "heading": "double",
+    "snapshot_id": "string",
+    "map_url": "string",
+}
+"""The columns, in order, and Arrow types of every batch that a source yields."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageForm:
+    """The form in which a model wants its images.
+
+    `kind`: "none" (the address is enough, nothing is read), "encoded" (a JPEG, PNG … file in
+    memory) or "pixels" (uint8 RGB of exactly `width` × `height`).
+    `by_reference`: address schemes that the model's service fetches by itself.
+    `mime_types`: encodings accepted as they are; others are re-encoded as JPEG.
+    `max_bytes`: the largest encoded image that the service takes by value.
+    """
+
+    kind: Literal["none", "encoded", "pixels"]
+    by_reference: frozenset[str] = frozenset()
+    mime_types: frozenset[str] = frozenset({"image/jpeg", "image/png", "image/webp"})
+    width: int | None = None
+    height: int | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSettings:
+    """What the user wants done to images before a model sees them.
+
+    `max_side`: downscale so that the longer side is at most this many pixels.
+    `crop`: cut to the observation's box, widened on each side by `crop_margin` times its size.
+    """
+
+    max_side: int | None = None
+    crop: bool = False
+    crop_margin: float = 0.2
+    max_bytes: int = 50_000_000
+    max_pixels: int = 200_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image made ready for a model.
+
+    By reference (`data` and `pixels` None), encoded (`data`), or decoded (`pixels`, uint8,
+    height × width × 3, RGB). `width` and `height` are of what is handed over, if known;
+    `sha256` is of the original bytes, if they were seen.
+    """
+
+    uri: str
+    mime_type: str | None = None
+    data: bytes | None = None
+    pixels: "NDArray[np.uint8] | None" = None
+    width: int | None = None
+    height: int | None = None
+    sha256: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What the engine must know about a model; it never asks for the model's name.
+
+    `batch_size`: pictures per call. `concurrency`: calls at once to begin with.
+    `local`: computes in this process, so `concurrency` is bound by cores, not by a service.
+    """
+
+    image: ImageForm
+    batch_size: int = 1
+    concurrency: int = 16
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens billed for one call; `output_tokens` excludes `thinking_tokens`."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a model said about one picture.
+
+    `answer`: JSON text still to be parsed, or values that fit the task already.
+    `confidence`: field → calibrated probability, for models that have one.
+    `model_version`: the version that answered, which may differ from the one asked for.
+    """
+
+    answer: "str | dict[str, Value]"
+    model_version: str
+    usage: Usage = Usage()
+    confidence: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """The outcome of asking a model about one observation, as the ledger keeps it.
+
+    `tries` counts calls including retries and the re-ask; `usage` is their sum; times are
+    seconds since the epoch and seconds.
+    """
+
+    ordinal: int
+    run_id: int
+    question_id: int
+    status: Literal["answered", "failed"]
+    reason: str | None = None
+    retryable: bool = False
+    detail: str | None = None
+    answer: Answer | None = None
+    confidence: Mapping[str, float] | None = None
+    model_version: str | None = None
+    usage: Usage = Usage()
+    sha256: bytes | None = None
+    tries: int = 1
+    started_at: float = 0.0
+    seconds: float = 0.0

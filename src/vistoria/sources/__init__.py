@@ -1,0 +1,62 @@
+"""The seam of sources: where rows come from.
+
+A source is one public module in this folder (or an entry point in group `vistoria.sources`) with
+
+    SCHEMES: tuple[str, ...]    # address schemes it opens, e.g. ("duckdb",) for duckdb://…
+    SUFFIXES: tuple[str, ...]   # file suffixes that a bare path may have, e.g. (".csv",)
+    def open_source(address: str, options: SourceOptions) -> Source
+
+Files whose name begins with `_` are shared by the sources and are not sources themselves.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Selection", "Source", "SourceOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """What a user may say about a source.
+
+    `table` or `query`: which rows of a database. `columns`: overrides of the detected mapping,
+    ours → theirs (e.g. {"uri": "photo_url"}). `profile`: a mapping profile by name.
+    """
+
+    table: str | None = None
+    query: str | None = None
+    profile: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which rows of a source: an SQL condition over its own columns, the first `limit` of them,
+    or a random `sample` (repeatable by `seed`)."""
+
+    where: str | None = None
+    limit: int | None = None
+    sample: int | None = None
+    seed: int = 0
+
+
+class Source(Protocol):
+    """Rows of observations, read as a stream."""
+
+    address: str
+    """As the user gave it; part of a run's identity."""
+    profile: str
+    """The name of the column mapping in use."""
+    mapping: Mapping[str, str]
+    """Our column → their expression, for showing to the user."""
+
+    def count(self, selection: Selection) -> int | None:
+        """Rows that `batches` will yield, or None where counting is not cheap."""
+
+    def batches(self, selection: Selection) -> "Iterator[pa.RecordBatch]":
+        """Rows with exactly the columns and types of `records.OBSERVATION_COLUMNS`, in a stable
+        order, a few thousand at a time; memory stays flat."""
