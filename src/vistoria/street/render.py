@@ -1,0 +1,97 @@
+"""Scene → picture and truth."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from vistoria.street.canvas import MAIN, Canvas
+from vistoria.street.chance import draw_scene
+from vistoria.street.cover import paint_cover
+from vistoria.street.ground import paint_ground
+from vistoria.street.pole import paint_pole
+from vistoria.street.scene import Cover, Pole, Scene, Sign
+from vistoria.street.sign import paint_sign
+from vistoria.street.sky import paint_sky
+from vistoria.street.truth import LEANING_AT_LEAST, Asset, SignKind, Truth
+
+__all__ = ["render", "render_jpeg", "sample"]
+
+ENOUGH = 0.6
+Picture = npt.NDArray[np.uint8]
+
+
+def sample(seed: int, *, asset: Asset | None = None, sign_kind: SignKind | None = None) -> Scene:
+    """The scene of `seed` (0 … 2**63), of the asset or sign kind asked for or of any.
+
+    What the scene shows can be recognised: its first sub-seed that is answerable is taken.
+    """
+    return draw_scene(seed, asset, sign_kind)
+
+
+def render(scene: Scene) -> tuple[Picture, Truth]:
+    """Draw a scene: RGB uint8 (480, 640, 3) and what is true of it.
+
+    When what stands before the asset hides too much of it, it is left out, unless `bad_view`.
+    """
+    picture, truth = _render(scene)
+    if truth.visible_fraction < ENOUGH and scene.occluder is not None and not scene.bad_view:
+        return _render(replace(scene, occluder=None))
+    return picture, truth
+
+
+def render_jpeg(scene: Scene) -> tuple[bytes, Truth]:
+    """Like `render`, as JPEG of the scene's quality; the same bytes for the same scene."""
+    picture, truth = render(scene)
+    held = BytesIO()
+    Image.fromarray(picture).save(held, "JPEG", quality=scene.sensor.quality)
+    return held.getvalue(), truth
+
+
+def _render(scene: Scene) -> tuple[Picture, Truth]:
+    canvas = Canvas(scene.camera)
+    paint_sky(canvas, scene)
+    paint_ground(canvas, scene)
+    thing = scene.thing
+    if isinstance(thing, Pole):
+        paint_pole(canvas, scene, thing)
+    elif isinstance(thing, Sign):
+        paint_sign(canvas, scene, thing)
+    elif isinstance(thing, Cover):
+        paint_cover(canvas, scene, thing)
+    return canvas.rgb.astype(np.uint8), _truth(scene, canvas)
+
+
+def _truth(scene: Scene, canvas: Canvas) -> Truth:
+    thing = scene.thing
+    marks = canvas.marks
+    box = None
+    if marks.any():
+        left, top, wide, high = cv2.boundingRect(
+            marks if isinstance(thing, Pole) else (marks == MAIN).astype(np.uint8)
+        )
+        box = (left, top, left + wide, top + high) if wide and high else None
+    seen = float((marks == MAIN).sum()) / canvas.whole_area if canvas.whole_area else 0.0
+    pole = thing if isinstance(thing, Pole) else None
+    sign = thing if isinstance(thing, Sign) else None
+    cover = thing if isinstance(thing, Cover) else None
+    return Truth(
+        asset=scene.asset,
+        material=pole and pole.material,
+        leaning=None if pole is None else abs(pole.lean_degrees) >= LEANING_AT_LEAST,
+        lean_degrees=pole and pole.lean_degrees,
+        transformer=pole and pole.transformer,
+        vegetation=pole and pole.vegetation,
+        sign_kind=sign and sign.kind,
+        speed_limit=sign and sign.speed_limit,
+        sign_condition=sign and sign.condition,
+        cover_shape=cover and cover.shape,
+        cover_cracked=cover and cover.cracked,
+        time_of_day=scene.light.time_of_day,
+        weather=scene.light.weather,
+        visible_fraction=min(1.0, seen),
+        box=box,
+    )
