@@ -1,0 +1,162 @@
+"""The ledger of one project: what was asked, answered and failed, kept for good."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vistoria.ledger import _reading, _runs
+from vistoria.ledger._connection import connect
+from vistoria.ledger._manifest import Complete, Manifest
+from vistoria.ledger._reading import Field, Summary
+from vistoria.ledger._runs import Outcome, Run, RunSpec
+from vistoria.ledger._writer import Writer
+from vistoria.records import OBSERVATION_COLUMNS, Attempt, Box, ImageRef, Observation
+from vistoria.task import Task
+
+
+class Ledger:
+    """An SQLite file; see `schema.sql` for its tables, which any SQL tool can read.
+
+    Use it as a context manager. One thread at a time may call it, besides `record`, which any
+    thread may.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        """Opens `path`; raises ConfigError when it cannot."""
+        self.path = path
+        self._db = connect(path, create=create)
+        self._manifest: Manifest | None = None
+        self._writer: Writer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Commits what is left and closes the file."""
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        finally:
+            if self._manifest is not None:
+                self._manifest.close()
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.close()
+
+    def question(self, model: str, settings: Mapping[str, Any], task: Task) -> int:
+        """The id under which answers to this task by this model are kept."""
+        return _runs.question(self._db, model, settings, task)
+
+    def begin(self, spec: RunSpec, *, fresh: bool = False) -> tuple[Run, bool]:
+        """The run to go on with, and whether it was begun before."""
+        run_id, known = _runs.begin(self._db, spec, fresh=fresh)
+        return self.run(run_id), known
+
+    def start_session(self, run: Run) -> int:
+        """Notes that a process works on the run."""
+        return _runs.start_session(self._db, run.run_id)
+
+    def end_session(self, session_id: int, outcome: Outcome) -> None:
+        """Notes how that ended."""
+        _runs.end_session(self._db, session_id, outcome)
+
+    def runs(self) -> tuple[Run, ...]:
+        """Every run, oldest first."""
+        return _runs.runs(self._db)
+
+    def run(self, run_id: int | None = None) -> Run:
+        """A run by number, or the one worked on last; raises UserError where there is none."""
+        return _runs.find_run(self._db, run_id)
+
+    def ordinals(
+        self, batch: pa.RecordBatch, complete: Complete | None = None
+    ) -> NDArray[np.int64]:
+        """The ordinal of each row of a source's batch; new rows are added to the manifest, after
+        `complete` filled in what costs a look at each image."""
+        if self._manifest is None:
+            self._manifest = Manifest(self._db)
+        return self._manifest.ordinals(batch, complete)
+
+    def set_scope(self, run: Run, ordinals: NDArray[np.int64]) -> None:
+        """States which observations belong to the run."""
+        _runs.set_scope(self._db, run.run_id, ordinals)
+
+    def settled(
+        self, question_id: int, *, failed: bool = True, since_run: int = 0
+    ) -> dict[str, NDArray[np.bool_]]:
+        """Field fingerprint → mask by ordinal (index 0 unused): True where no asking is needed.
+
+        That is where the field has an answer, or (with `failed`) where it failed for good.
+        `since_run` leaves out attempts of runs before that one.
+        """
+        size = self._db.execute("SELECT coalesce(max(ordinal), 0) FROM observations").fetchone()[0]
+        masks = {
+            field.fingerprint: np.zeros(size + 1, dtype=np.bool_)
+            for field in self.fields(question_id)
+        }
+        condition = "status = 'answered' OR NOT retryable" if failed else "status = 'answered'"
+        for number, keys in _runs.related_questions(self._db, question_id).items():
+            rows = self._db.execute(
+                f"SELECT ordinal FROM attempts WHERE question_id = ? AND run_id >= ? "
+                f"AND ({condition})",
+                (number, since_run),
+            )
+            done = np.fromiter((row[0] for row in rows), dtype=np.int64)
+            for fingerprint in keys:
+                masks[fingerprint][done] = True
+        return masks
+
+    def observations(self, ordinals: Sequence[int]) -> list[Observation]:
+        """The observations of these ordinals, in their order."""
+        query = (
+            f"SELECT ordinal, {', '.join(OBSERVATION_COLUMNS)} FROM observations "
+            f"WHERE ordinal IN ({_runs.placeholders(ordinals)})"
+        )
+        found = {row[0]: _observation(row) for row in self._db.execute(query, tuple(ordinals))}
+        return [found[ordinal] for ordinal in ordinals]
+
+    def record(self, attempts: Sequence[Attempt]) -> None:
+        """Hands over finished attempts; on disk within half a second."""
+        if self._writer is None:
+            self._writer = Writer(self.path)
+        self._writer.add(attempts)
+
+    def flush(self) -> None:
+        """Returns when every attempt recorded so far is on disk."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def fields(self, question_id: int) -> tuple[Field, ...]:
+        """The fields that a question asks, in order."""
+        return _reading.fields(self._db, question_id)
+
+    def summary(self, run: Run) -> Summary:
+        """Where a run stands."""
+        return _reading.summary(self._db, run)
+
+    def schema(self, run: Run) -> pa.Schema:
+        """The columns of `batches`."""
+        return _reading.schema(self._db, run)
+
+    def batches(self, run: Run) -> Iterator[pa.RecordBatch]:
+        """The run's table: one row per observation, one column per field."""
+        return _reading.batches(self._db, run)
+
+
+def _observation(row: tuple[Any, ...]) -> Observation:
+    (_, observation_id, uri, version, left, top, right, bottom, asset_id, asset_type,
+     latitude, longitude, captured_at, heading, snapshot_id, map_url) = row  # fmt: skip
+    box = None if None in (left, top, right, bottom) else Box(left, top, right, bottom)
+    return Observation(
+        observation_id=observation_id, image=ImageRef(uri, version, box), asset_id=asset_id,
+        asset_type=asset_type, latitude=latitude, longitude=longitude,
+        captured_at=None if captured_at is None else datetime.fromisoformat(captured_at),
+        heading=heading, snapshot_id=snapshot_id, map_url=map_url,
+    )  # fmt: skip

@@ -1,0 +1,142 @@
+"""Gives every row of a source an integer ordinal, the same one each time the row is seen."""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vistoria.records import OBSERVATION_COLUMNS
+
+Complete: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
+
+_IDENTITY = (
+    "observation_id", "uri", "version", "snapshot_id",
+    "box_left", "box_top", "box_right", "box_bottom",
+)  # fmt: skip
+_INSERT = (
+    f"INSERT INTO observations (ordinal, key, {', '.join(OBSERVATION_COLUMNS)}) "
+    f"VALUES (?, ?{', ?' * len(OBSERVATION_COLUMNS)})"
+)
+# DuckDB computes the keys a batch at a time: ten times faster than a Python loop over hashlib.
+_KEYS = (
+    "SELECT md5_number_lower("
+    + " || chr(31) || ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in _IDENTITY)
+    + ") AS key FROM batch"
+)
+
+
+class Manifest:
+    """The ordinals of one ledger, looked up by key in sorted arrays (16 bytes a row)."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        """Reads the keys already given."""
+        self._db = db
+        self._duck = duckdb.connect(config={"threads": 1})
+        self._runs: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        self.size = 0
+        self._catch_up()
+
+    def ordinals(
+        self, batch: pa.RecordBatch, complete: Complete | None = None
+    ) -> NDArray[np.int64]:
+        """The ordinal of each row; new rows are given one, and equal rows share one.
+
+        `complete` is called once with the new rows, to fill columns that cost a look at each
+        image, before they are stored.
+        """
+        keys = self._keys(batch)
+        found = self._find(keys)
+        if found.all():
+            return found
+        if complete is not None:
+            batch = _completed(batch, found == 0, complete)
+        with transaction(self._db):  # no other process may give ordinals meanwhile
+            self._catch_up()
+            found = self._find(keys)
+            new = np.flatnonzero(found == 0)
+            if len(new):
+                self._add(batch, keys, new)
+        return self._find(keys)
+
+    def _find(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Ordinals of `keys`, 0 where unknown."""
+        ordinals = np.zeros(len(keys), dtype=np.int64)
+        for known, numbers in self._runs:
+            at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+            hit = known[at] == keys
+            ordinals[hit] = numbers[at[hit]]
+        return ordinals
+
+    def _catch_up(self) -> None:
+        """Reads keys that were stored by others since the last look."""
+        query = "SELECT key FROM observations WHERE ordinal > ? ORDER BY ordinal"
+        rows = self._db.execute(query, (self.size,))
+        self._append(np.fromiter((row[0] for row in rows), dtype=np.int64))
+
+    def _add(self, batch: pa.RecordBatch, keys: NDArray[np.int64], new: NDArray[np.int64]) -> None:
+        _, first = np.unique(keys[new], return_index=True)
+        rows = new[np.sort(first)]  # ordinals follow the order of the source
+        numbers = range(self.size + 1, self.size + 1 + len(rows))
+        chosen = batch.take(pa.array(rows))
+        columns = [_sqlite_values(chosen.column(name)) for name in OBSERVATION_COLUMNS]
+        self._db.executemany(_INSERT, zip(numbers, keys[rows].tolist(), *columns, strict=True))
+        self._append(keys[rows])
+
+    def _keys(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+        self._duck.register("batch", pa.table(batch))
+        keys = self._duck.sql(_KEYS).fetchnumpy()["key"]
+        self._duck.unregister("batch")
+        return np.ascontiguousarray(keys, dtype=np.uint64).view(np.int64)
+
+    def _append(self, keys: NDArray[np.int64]) -> None:
+        """Takes in the keys of the next ordinals as a sorted run.
+
+        Runs are merged so that sizes at least double: few to search, little copying.
+        """
+        if not len(keys):
+            return
+        numbers = np.arange(self.size + 1, self.size + 1 + len(keys), dtype=np.int64)
+        self.size += len(keys)
+        while self._runs and len(self._runs[-1][0]) <= 2 * len(keys):
+            older, their_numbers = self._runs.pop()
+            keys, numbers = np.concatenate([older, keys]), np.concatenate([their_numbers, numbers])
+        order = np.argsort(keys)
+        self._runs.append((keys[order], numbers[order]))
+
+    def close(self) -> None:
+        """Releases DuckDB."""
+        self._duck.close()
+
+
+class transaction:  # noqa: N801 - reads as a statement
+    """`with transaction(db):` begins, and commits or rolls back."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        """`db` must be in autocommit mode."""
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def _sqlite_values(column: pa.Array) -> list[Any]:
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us", "UTC")).cast(pa.string())
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _completed(batch: pa.RecordBatch, new: NDArray[np.bool_], complete: Complete) -> pa.RecordBatch:
+    """`batch` with its new rows completed; known rows keep their place and are not stored."""
+    rows = np.flatnonzero(new)
+    fresh = complete(batch.take(pa.array(rows)))
+    place = np.zeros(batch.num_rows, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    return fresh.take(pa.array(place))
