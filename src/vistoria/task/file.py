@@ -1,0 +1,129 @@
+"""Task files: TOML in, Task out, every mistake with its line.
+
+instructions = "…"                # required; `name` is optional, the file's name by default
+
+[[fields]]
+name = "material"
+kind = "choice"
+help = "Of what the pole itself is made."
+choices = ["wood", "concrete"]
+only_if = { asset = "utility_pole" }   # one value or a list of them
+
+[[examples]]
+shows = "A grey round pole."
+answer = { material = "concrete" }     # a field left out is null
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from vistoria.errors import TaskError, UnknownName
+from vistoria.task.field import Field
+from vistoria.task.rule import BrokenRule, near
+from vistoria.task.task import Example, Task
+from vistoria.task.toml_line import line_of, syntax_line
+
+_TASK = {"name": str, "instructions": str, "fields": list, "examples": list}
+_FIELD = {
+    "name": str,
+    "kind": str,
+    "help": str,
+    "choices": list,
+    "unit": str,
+    "minimum": float,
+    "maximum": float,
+    "integer": bool,
+    "max_length": int,
+    "only_if": dict,
+    "optional": bool,
+}
+_EXAMPLE = {"shows": str, "answer": dict}
+_WORDS = {
+    str: "text in quotes",
+    list: "a list",
+    dict: 'a table, e.g. { asset = "road_sign" }',
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+}
+
+
+def ready_tasks() -> tuple[str, ...]:
+    """The names of the tasks that come with Vistoria, sorted."""
+    found = (entry.name for entry in files("vistoria").joinpath("tasks").iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
+
+
+def load_task(name_or_path: str | os.PathLike[str]) -> Task:
+    """A ready task by name, or the task in a file (anything with a folder or `.toml` in it).
+
+    Raises TaskError with file and line, or UnknownName with the nearest ready task.
+    """
+    given = os.fspath(name_or_path)
+    if not isinstance(name_or_path, str) or given.endswith(".toml") or Path(given).name != given:
+        return _read(given, Path(given))
+    if given not in ready_tasks():
+        raise UnknownName("task", given, ready_tasks())
+    return _read(f"{given}.toml", Path(str(files("vistoria") / "tasks" / f"{given}.toml")))
+
+
+def _read(shown: str, path: Path) -> Task:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        document = tomllib.loads(text)
+    except OSError as error:
+        raise TaskError(f"cannot read the task file: {error.strerror}", path=shown) from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise TaskError("the file is not UTF-8 text", path=shown, line=line) from None
+    except tomllib.TOMLDecodeError as error:
+        raise TaskError(str(error), path=shown, line=syntax_line(text, str(error))) from None
+    try:
+        return _task(document, path.stem)
+    except BrokenRule as error:
+        raise TaskError(str(error), path=shown, line=line_of(text, error.at)) from None
+
+
+def _task(document: Mapping[str, Any], stem: str) -> Task:
+    _check(document, _TASK, (), "a task")
+    _require(document, ("instructions", "fields"), (), "a task")
+    fields = []
+    for index, table in enumerate(document["fields"]):
+        _check(table, _FIELD, ("fields", index), "a field")
+        _require(table, ("name", "kind"), ("fields", index), "a field")
+        for choice in table.get("choices", ()):
+            if not isinstance(choice, str):
+                raise BrokenRule(f"choice {choice!r} must be text", "fields", index, "choices")
+        fields.append(Field(**table))
+    examples = []
+    for index, table in enumerate(document.get("examples", ())):
+        _check(table, _EXAMPLE, ("examples", index), "an example")
+        _require(table, ("shows", "answer"), ("examples", index), "an example")
+        examples.append(Example(**table))
+    name = document.get("name", stem)
+    return Task(name, document["instructions"], tuple(fields), tuple(examples))
+
+
+def _check(table: object, keys: Mapping[str, type], at: tuple[str | int, ...], what: str) -> None:
+    """Raise BrokenRule for an unknown key or a value of the wrong type."""
+    if not isinstance(table, dict):
+        raise BrokenRule(f"{what} must be a table of keys and values", *at)
+    for key, value in table.items():
+        if key not in keys:
+            raise BrokenRule(f"unknown key {key!r} in {what}{near(key, tuple(keys))}", *at, key)
+        wanted = keys[key]
+        fits = isinstance(value, int | float if wanted is float else wanted)
+        if not fits or (isinstance(value, bool) and wanted is not bool):
+            raise BrokenRule(f"{key!r} must be {_WORDS[wanted]}, not {value!r}", *at, key)
+
+
+def _require(
+    table: Mapping[str, Any], keys: tuple[str, ...], at: tuple[str | int, ...], what: str
+) -> None:
+    for key in keys:
+        if key not in table:
+            raise BrokenRule(f"{what} needs {key!r}", *at)
