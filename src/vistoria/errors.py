@@ -13,8 +13,13 @@ VistoriaError
 │  ├─ AddressInvalid    the address is empty or malformed
 │  ├─ ImageMissing      nothing at that address
 │  ├─ ImageForbidden    the store refuses to hand it out
-│  ├─ ImageUnreadable   corrupt, truncated, empty or not an image
+│  ├─ ImageUnreadable   no decoder here reads it
+│  │  ├─ ImageEmpty     zero bytes
+│  │  ├─ NotAnImage     the bytes are something else, e.g. a web page
+│  │  ├─ ImageTruncated the end of the file is missing
+│  │  └─ ImageCorrupt   an image file whose content is damaged
 │  ├─ ImageTooLarge     more bytes or pixels than allowed
+│  ├─ BoxInvalid        the asset's box is empty or outside the image
 │  ├─ ImageRefused      the model's safety filter refused it
 │  ├─ RequestRejected   the model's service called this request invalid
 │  ├─ AnswerInvalid     the answer does not fit the task, after re-asking
@@ -121,15 +126,45 @@ class ImageForbidden(ObservationError):
 
 
 class ImageUnreadable(ObservationError):
-    """The bytes are corrupt, truncated, empty, or no image."""
+    """No decoder here reads the image."""
 
     reason = "image_unreadable"
+
+
+class ImageEmpty(ImageUnreadable):
+    """There are zero bytes at the address."""
+
+    reason = "image_empty"
+
+
+class NotAnImage(ImageUnreadable):
+    """The bytes are something else than an image, whatever the name says."""
+
+    reason = "not_an_image"
+
+
+class ImageTruncated(ImageUnreadable):
+    """The end of the image file is missing."""
+
+    reason = "image_truncated"
+
+
+class ImageCorrupt(ImageUnreadable):
+    """It is an image file, but its content is damaged."""
+
+    reason = "image_corrupt"
 
 
 class ImageTooLarge(ObservationError):
     """More bytes or pixels than allowed."""
 
     reason = "image_too_large"
+
+
+class BoxInvalid(ObservationError):
+    """The asset's box is empty or lies outside the image."""
+
+    reason = "box_invalid"
 
 
 class ImageRefused(ObservationError):
