@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,13 @@ from vistoria.ledger._runs import Outcome, Run, RunSpec
 from vistoria.ledger._writer import Writer
 from vistoria.records import OBSERVATION_COLUMNS, Attempt, Box, ImageRef, Observation
 from vistoria.task import Task
+
+State: TypeAlias = Literal["answered", "failed", "settled"]
+_STATES: Mapping[State, str] = {
+    "answered": "status = 'answered'",
+    "failed": "status = 'failed'",
+    "settled": "status = 'answered' OR NOT retryable",
+}
 
 
 class Ledger:
@@ -88,12 +95,15 @@ class Ledger:
         """States which observations belong to the run."""
         _runs.set_scope(self._db, run.run_id, ordinals)
 
-    def settled(
-        self, question_id: int, *, failed: bool = True, since_run: int = 0
+    def mask(
+        self, question_id: int, state: State, *, since_run: int = 0
     ) -> dict[str, NDArray[np.bool_]]:
-        """Field fingerprint → mask by ordinal (index 0 unused): True where no asking is needed.
+        """Field fingerprint → mask by ordinal (index 0 unused): True where the field was
 
-        That is where the field has an answer, or (with `failed`) where it failed for good.
+        - "answered",
+        - "failed": asked in vain, at least once, or
+        - "settled": answered, or failed for good, so that no asking is needed.
+
         `since_run` leaves out attempts of runs before that one.
         """
         size = self._db.execute("SELECT coalesce(max(ordinal), 0) FROM observations").fetchone()[0]
@@ -101,16 +111,15 @@ class Ledger:
             field.fingerprint: np.zeros(size + 1, dtype=np.bool_)
             for field in self.fields(question_id)
         }
-        condition = "status = 'answered' OR NOT retryable" if failed else "status = 'answered'"
         for number, keys in _runs.related_questions(self._db, question_id).items():
             rows = self._db.execute(
-                f"SELECT ordinal FROM attempts WHERE question_id = ? AND run_id >= ? "
-                f"AND ({condition})",
+                "SELECT ordinal FROM attempts WHERE question_id = ? AND run_id >= ? "
+                f"AND ({_STATES[state]})",
                 (number, since_run),
             )
-            done = np.fromiter((row[0] for row in rows), dtype=np.int64)
+            ordinals = np.fromiter((row[0] for row in rows), dtype=np.int64)
             for fingerprint in keys:
-                masks[fingerprint][done] = True
+                masks[fingerprint][ordinals] = True
         return masks
 
     def observations(self, ordinals: Sequence[int]) -> list[Observation]:

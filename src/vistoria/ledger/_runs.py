@@ -50,17 +50,19 @@ class Run:
 def question(db: sqlite3.Connection, model: str, settings: Mapping[str, Any], task: Task) -> int:
     """The id of this question, new or known."""
     text = json.dumps(settings, sort_keys=True)
+    names = json.dumps([field.name for field in task.fields])
     with transaction(db):
         known = db.execute(
             "SELECT question_id FROM questions "
-            "WHERE model = ? AND settings = ? AND task_fingerprint = ?",
-            (model, text, task.fingerprint),
+            "WHERE model = ? AND settings = ? AND task_fingerprint = ? AND names = ?",
+            (model, text, task.fingerprint, names),
         ).fetchone()
         if known:
             return int(known[0])
         cursor = db.execute(
-            "INSERT INTO questions (model, settings, task, task_fingerprint) VALUES (?, ?, ?, ?)",
-            (model, text, task.name, task.fingerprint),
+            "INSERT INTO questions (model, settings, task, task_fingerprint, names) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (model, text, task.name, task.fingerprint, names),
         )
         number = cursor.lastrowid
         assert number is not None

@@ -27,7 +27,8 @@ CREATE TABLE questions (
   settings TEXT NOT NULL,          -- JSON, sorted keys
   task TEXT NOT NULL,              -- its name
   task_fingerprint TEXT NOT NULL,
-  UNIQUE (model, settings, task_fingerprint)
+  names TEXT NOT NULL,             -- JSON: the fields' names, which fingerprints leave out
+  UNIQUE (model, settings, task_fingerprint, names)
 );
 CREATE TABLE question_fields (
   question_id INTEGER NOT NULL REFERENCES questions,

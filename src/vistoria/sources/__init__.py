@@ -60,3 +60,9 @@ class Source(Protocol):
     def batches(self, selection: Selection) -> "Iterator[pa.RecordBatch]":
         """Rows with exactly the columns and types of `records.OBSERVATION_COLUMNS`, in a stable
         order, a few thousand at a time; memory stays flat."""
+
+    def complete(self, batch: "pa.RecordBatch") -> "pa.RecordBatch":
+        """`batch` with columns filled in that cost a look into each image (EXIF place and time).
+
+        Called once for rows never seen before, so that a second run opens no image.
+        """

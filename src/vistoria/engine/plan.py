@@ -1,0 +1,128 @@
+"""Reads a source into the manifest and works out what still has to be asked."""
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vistoria.errors import UserError
+from vistoria.events import Scanned, Sink
+from vistoria.ledger import Ledger, Run, RunSpec
+from vistoria.models import Model
+from vistoria.sources import Selection, Source
+from vistoria.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Observations that lack the same fields, and the task that asks just those."""
+
+    task: Task
+    question_id: int
+    ordinals: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run has to do. `unanswerable` are fields of the task that the model cannot answer;
+    `resumed` tells that the run was begun earlier."""
+
+    run: Run
+    total: int
+    groups: tuple[Group, ...]
+    unanswerable: tuple[str, ...]
+    resumed: bool
+
+    @property
+    def pending(self) -> int:
+        """How many observations will be asked about."""
+        return sum(len(group.ordinals) for group in self.groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which observations of the scope to ask: those without an answer, or only those that failed;
+    `fresh` asks all of them again."""
+
+    only: Literal["pending", "failed"] = "pending"
+    fresh: bool = False
+
+
+def answerable(task: Task, model: Model) -> tuple[Task, tuple[str, ...]]:
+    """The part of `task` that the model can answer, and the names of the fields left out.
+
+    Raises UserError when nothing is left.
+    """
+    missing = model.unanswerable(task)
+    kept = [field.name for field in task.fields if field.name not in missing]
+    if not kept:
+        raise UserError(
+            f"{model.name!r} can answer none of the fields of task {task.name!r} "
+            f"({', '.join(missing)}); choose another task or another model"
+        )
+    return (task.only(kept) if missing else task), missing
+
+
+def make_plan(
+    ledger: Ledger, source: Source, selection: Selection, model: Model, task: Task,
+    choice: Choice, emit: Sink,
+) -> Plan:  # fmt: skip
+    """Brings the manifest up to date and compares it with what the ledger has already."""
+    asked, unanswerable = answerable(task, model)
+    question_id = ledger.question(model.name, model.settings, asked)
+    spec = RunSpec(
+        source=source.address,
+        profile=source.profile,
+        selection={k: v for k, v in asdict(selection).items() if v is not None},
+        question_id=question_id,
+        version=version("vistoria"),
+    )
+    run, resumed = ledger.begin(spec, fresh=choice.fresh)
+    ordinals = _scan(ledger, source, selection, emit)
+    ledger.set_scope(run, ordinals)
+    since = run.run_id if choice.fresh else 0
+    missing = _missing(ledger, question_id, ordinals, choice, since)
+    groups = tuple(_groups(ledger, model, asked, ordinals, missing))
+    return Plan(
+        run=run, total=len(ordinals), groups=groups, unanswerable=unanswerable, resumed=resumed
+    )
+
+
+def _scan(ledger: Ledger, source: Source, selection: Selection, emit: Sink) -> NDArray[np.int64]:
+    found, rows = [np.zeros(0, dtype=np.int64)], 0
+    for batch in source.batches(selection):
+        found.append(ledger.ordinals(batch, source.complete))
+        rows += batch.num_rows
+        emit(Scanned(rows=rows))
+    return np.unique(np.concatenate(found))
+
+
+def _missing(
+    ledger: Ledger, question_id: int, ordinals: NDArray[np.int64], choice: Choice, since: int
+) -> NDArray[np.bool_]:
+    """Observations × fields: True where an answer is to be asked."""
+    names = [field.fingerprint for field in ledger.fields(question_id)]
+    if choice.only == "failed":
+        failed = ledger.mask(question_id, "failed", since_run=since)
+        answered = ledger.mask(question_id, "answered", since_run=since)
+        return np.stack([(failed[n] & ~answered[n])[ordinals] for n in names], axis=1)
+    settled = ledger.mask(question_id, "settled", since_run=since)
+    return np.stack([~settled[n][ordinals] for n in names], axis=1)
+
+
+def _groups(
+    ledger: Ledger, model: Model, task: Task, ordinals: NDArray[np.int64],
+    missing: NDArray[np.bool_],
+) -> list[Group]:  # fmt: skip
+    groups = []
+    for pattern in np.unique(missing, axis=0)[::-1]:  # most missing fields first
+        if not pattern.any():
+            continue
+        chosen = ordinals[(missing == pattern).all(axis=1)]
+        lacking = [f.name for f, m in zip(task.fields, pattern, strict=True) if m]
+        part = task if pattern.all() else task.only(lacking)
+        question_id = ledger.question(model.name, model.settings, part)
+        groups.append(Group(part, question_id, chosen))
+    return groups

@@ -1,0 +1,54 @@
+"""What the engine tells the outside while it works; whoever listens decides what to show."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from vistoria.records import Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """Rows of the source read so far, while the run is being planned."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """Asking begins: `pending` of `total` observations still need an answer."""
+
+    run_id: int
+    total: int
+    pending: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """These attempts ended, and were handed to the ledger."""
+
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrying:
+    """A call failed for a passing `reason` and is repeated after `wait` seconds, if known."""
+
+    reason: str
+    wait: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """No new work is taken; calls in flight are finished first."""
+
+    reason: str
+
+
+Event: TypeAlias = Scanned | Started | Settled | Retrying | Stopping
+Sink: TypeAlias = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """A sink for those who do not listen."""
+    del event
