@@ -29,11 +29,17 @@ VistoriaError
 └─ RunStopped           ceiling reached, too many failures, Ctrl-C: resumable; exit 1 or 130
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from vistoria.records import Usage
 
 
 class VistoriaError(Exception):
     """Base of all; catch this to catch everything Vistoria raises on purpose."""
+
+    usage: "Usage | None" = None
+    """Tokens billed for the call that failed, where a model's service says so."""
 
 
 class UserError(VistoriaError):
