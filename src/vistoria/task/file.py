@@ -15,7 +15,6 @@ answer = { material = "concrete" }     # a field left out is null
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -25,7 +24,7 @@ from vistoria.errors import TaskError, UnknownName
 from vistoria.task.field import Field
 from vistoria.task.rule import BrokenRule, near
 from vistoria.task.task import Example, Task
-from vistoria.task.toml_line import line_of, syntax_line
+from vistoria.task.toml_text import TomlError, read_toml
 
 _TASK = {"name": str, "instructions": str, "fields": list, "examples": list}
 _FIELD = {
@@ -58,13 +57,18 @@ def ready_tasks() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
 
 
+def names_file(name: str) -> bool:
+    """Whether a task is given as a file (with a folder or `.toml` in it) rather than by name."""
+    return name.endswith(".toml") or Path(name).name != name
+
+
 def load_task(name_or_path: str | os.PathLike[str]) -> Task:
-    """A ready task by name, or the task in a file (anything with a folder or `.toml` in it).
+    """A ready task by name, or the task in a file (see `names_file`).
 
     Raises TaskError with file and line, or UnknownName with the nearest ready task.
     """
     given = os.fspath(name_or_path)
-    if not isinstance(name_or_path, str) or given.endswith(".toml") or Path(given).name != given:
+    if not isinstance(name_or_path, str) or names_file(given):
         return _read(given, Path(given))
     if given not in ready_tasks():
         raise UnknownName("task", given, ready_tasks())
@@ -73,19 +77,13 @@ def load_task(name_or_path: str | os.PathLike[str]) -> Task:
 
 def _read(shown: str, path: Path) -> Task:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise TaskError(f"cannot read the task file: {error.strerror}", path=shown) from None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise TaskError("the file is not UTF-8 text", path=shown, line=line) from None
-    except tomllib.TOMLDecodeError as error:
-        raise TaskError(str(error), path=shown, line=syntax_line(text, str(error))) from None
+        toml = read_toml(path)
+    except TomlError as error:
+        raise TaskError(str(error), path=shown, line=error.line) from None
     try:
-        return _task(document, path.stem)
+        return _task(toml.document, path.stem)
     except BrokenRule as error:
-        raise TaskError(str(error), path=shown, line=line_of(text, error.at)) from None
+        raise TaskError(str(error), path=shown, line=toml.line_of(error.at)) from None
 
 
 def _task(document: Mapping[str, Any], stem: str) -> Task:

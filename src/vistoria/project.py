@@ -1,0 +1,334 @@
+"""The project: defaults < `vistoria.toml` < environment (`VISTORIA_…`) < command-line flags.
+
+    [source]
+    address = "photos/"              # VISTORIA_SOURCE_ADDRESS, --source
+    [task]
+    name = "utility_pole"            # VISTORIA_TASK_NAME, --task
+    [model]
+    name = "gemini:gemini-2.5-flash" # VISTORIA_MODEL_NAME, --model
+    temperature = 0                  # VISTORIA_MODEL_TEMPERATURE; any option of the model
+
+In the file, relative paths (a source without a scheme, a task file, the ledger) are relative to the
+file; in the environment and in flags, to the current folder. In the environment a list is written
+`a,b` and a table `key=value,key=value`; an empty variable counts as not set.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    PrivateAttr,
+    ValidationError,
+)
+
+from vistoria import records
+from vistoria.errors import ConfigError
+from vistoria.task.file import names_file
+from vistoria.task.rule import near
+from vistoria.task.toml_text import TomlError, TomlText, read_toml
+
+__all__ = ["Project", "Setting", "find_project", "load_project"]
+
+FILE_NAME = "vistoria.toml"
+
+_SECRET = re.compile(r"(key|token|secret|password|credentials?)$", re.IGNORECASE)
+_PASSWORD = re.compile(r"(://)[^/@\s]+@")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _pairs(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    if not all(equals for _, equals, _ in pairs):
+        raise ValueError("write a table as key=value,key=value")
+    return {key.strip(): given.strip() for key, _, given in pairs}
+
+
+_Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Keep secrets out of logs and tracebacks."""
+        for name, value in super().__repr_args__():
+            yield name, masked(name or "", value)
+
+
+class SourceSection(_Section):
+    """`[source]`: which rows; see `sources.SourceOptions` and `sources.Selection`."""
+
+    address: str | None = None
+    table: str | None = None
+    query: str | None = None
+    profile: str | None = None
+    columns: Annotated[dict[str, str], BeforeValidator(_pairs)] = {}
+    where: str | None = None
+    limit: PositiveInt | None = None
+    sample: PositiveInt | None = None
+    seed: int = 0
+
+
+class ImagesSection(_Section):
+    """`[images]`: `records.ImageSettings`, and options for the object store (`store`)."""
+
+    max_side: PositiveInt | None = None
+    crop: bool = False
+    crop_margin: NonNegativeFloat = 0.2
+    max_bytes: PositiveInt = 50_000_000
+    max_pixels: PositiveInt = 200_000_000
+    store: Annotated[dict[str, Any], BeforeValidator(_pairs)] = {}
+
+    @property
+    def settings(self) -> records.ImageSettings:
+        """What is to be done to images."""
+        return records.ImageSettings(**self.model_dump(exclude={"store"}))
+
+
+class TaskSection(_Section):
+    """`[task]`: a ready task or a file, and which of its fields (none: all)."""
+
+    name: str | None = None
+    fields: _Names = ()
+
+
+class ModelSection(_Section):
+    """`[model]`: `provider:model`, and any option of that model; the model checks them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+class RunSection(_Section):
+    """`[run]`: the ledger and how hard to work.
+
+    `concurrency`: calls at once (None: the model's own). `retries`: tries after the first.
+    `max_failure_rate`: stop when a larger share of observations fails (None: never).
+    `confirm_above`: ask before a run over more observations than this.
+    """
+
+    ledger: Path = Path(".vistoria/ledger.sqlite")
+    concurrency: PositiveInt | None = None
+    retries: NonNegativeInt = 8
+    max_failure_rate: Annotated[float, Field(ge=0, le=1)] | None = None
+    confirm_above: NonNegativeInt = 1_000
+
+
+class Setting(NamedTuple):
+    """One setting: "model.name", its value, and where that came from."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+class Project(BaseModel):
+    """Every setting, and where each came from. `path`: the project file, if there is one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path | None = None
+    source: SourceSection = SourceSection()
+    images: ImagesSection = ImagesSection()
+    task: TaskSection = TaskSection()
+    model: ModelSection = ModelSection()
+    run: RunSection = RunSection()
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def origin(self, key: str) -> str:
+        """E.g. "vistoria.toml line 7", "VISTORIA_MODEL_NAME", "--model" or "default"."""
+        return self._origins.get(key, "default")
+
+    def rows(self) -> tuple[Setting, ...]:
+        """Every setting in order, tables opened up, secrets as `***`."""
+        found = []
+        for section in _SECTIONS:
+            for name, value in getattr(self, section).model_dump().items():
+                key = f"{section}.{name}"
+                opened = value if isinstance(value, dict) and value else {"": value}
+                for inner, item in opened.items():
+                    shown = f"{key}.{inner}" if inner else key
+                    found.append(Setting(shown, masked(shown, item), self.origin(key)))
+        return tuple(found)
+
+    def require(self, key: str) -> Any:
+        """The value of a setting that has no default; ConfigError lists where it was sought."""
+        section, _, name = key.partition(".")
+        value = getattr(getattr(self, section), name)
+        if value is None:
+            raise ConfigError(f"{key} is not set", looked_at=_places(key, self.path))
+        return value
+
+
+_SECTIONS: Mapping[str, type[_Section]] = {
+    "source": SourceSection,
+    "images": ImagesSection,
+    "task": TaskSection,
+    "model": ModelSection,
+    "run": RunSection,
+}
+
+
+def masked(key: str, value: Any) -> Any:
+    """`value`, or `***` if the key names a secret; passwords in addresses are masked too."""
+    if isinstance(value, dict):
+        return {inner: masked(inner, item) for inner, item in value.items()}
+    if value and _SECRET.search(key):
+        return "***"
+    return _PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
+
+
+def find_project(start: Path) -> Path | None:
+    """The nearest `vistoria.toml` in `start` or a folder above it."""
+    folder = start.absolute()
+    found = (above / FILE_NAME for above in (folder, *folder.parents))
+    return next((path for path in found if path.is_file()), None)
+
+
+def load_project(
+    path: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] = os.environ,
+    flags: Mapping[str, object] = MappingProxyType({}),
+) -> Project:
+    """The project file (`path`, else VISTORIA_PROJECT, else found upwards), environment and flags.
+
+    `flags`: "section.key" → value; None and () mean "not given". Raises ConfigError.
+    """
+    named = path or env.get("VISTORIA_PROJECT")
+    file = Path(named).absolute() if named else find_project(Path.cwd())
+    if file and file.is_dir():
+        file = file / FILE_NAME
+    given = {setting.key: setting for setting in _from_file(file)} if file else {}
+    given |= {setting.key: setting for setting in _from_env(env)}
+    given |= {setting.key: setting for setting in _from_flags(flags)}
+    sections: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
+    for key, value, _ in given.values():
+        section, _, name = key.partition(".")
+        sections[section][name] = value
+    folder = file.parent if file else Path.cwd()
+    sections["run"].setdefault("ledger", folder / RunSection().ledger)
+    try:
+        project = Project.model_validate({"path": file, **sections})
+    except ValidationError as error:
+        raise _wrong_value(error, given, file) from None
+    project._origins.update({setting.key: setting.origin for setting in given.values()})
+    return project
+
+
+def _from_file(file: Path) -> Iterator[Setting]:
+    try:
+        toml = read_toml(file)
+    except TomlError as error:
+        place = f"{file}:{error.line}" if error.line else str(file)
+        raise ConfigError(f"{place}: {error}") from None
+    for section, table in toml.document.items():
+        if section not in _SECTIONS:
+            hint = near(section, tuple(_SECTIONS))
+            raise ConfigError(f"{_at(file, toml, section)}: unknown section [{section}]{hint}")
+        if not isinstance(table, dict):
+            raise ConfigError(f"{_at(file, toml, section)}: write a section, [{section}]")
+        for name, value in table.items():
+            if not _known(section, name):
+                message = f"unknown key {name!r} in [{section}]{near(name, _keys(section))}"
+                raise ConfigError(f"{_at(file, toml, section, name)}: {message}")
+            key, origin = f"{section}.{name}", f"{file.name} line {toml.line_of((section, name))}"
+            yield Setting(key, _anchored(key, value, file.parent), origin)
+
+
+def _from_env(env: Mapping[str, str]) -> Iterator[Setting]:
+    for variable, value in env.items():
+        prefix, _, rest = variable.partition("_")
+        section, _, name = rest.lower().partition("_")
+        if prefix != "VISTORIA" or section not in _SECTIONS or not value.strip():
+            continue
+        if not name or not _known(section, name):
+            known = tuple(_variable(f"{section}.{key}") for key in _keys(section))
+            raise ConfigError(f"unknown environment variable {variable}{near(variable, known)}")
+        yield Setting(f"{section}.{name}", value, variable)
+
+
+def _from_flags(flags: Mapping[str, object]) -> Iterator[Setting]:
+    for key, value in flags.items():
+        section, _, name = key.partition(".")
+        if section not in _SECTIONS or not _known(section, name):
+            raise ConfigError(f"no setting {key!r}")
+        if value is not None and value != ():
+            yield Setting(key, value, _flag(key))
+
+
+def _keys(section: str) -> tuple[str, ...]:
+    return tuple(_SECTIONS[section].model_fields)
+
+
+def _known(section: str, name: str) -> bool:
+    return name in _keys(section) or _SECTIONS[section].model_config["extra"] == "allow"
+
+
+def _variable(key: str) -> str:
+    return "VISTORIA_" + key.replace(".", "_").upper()
+
+
+def _flag(key: str) -> str:
+    """`--model` for "model.name", `--source` for "source.address", else the key's own name."""
+    section, _, name = key.partition(".")
+    return "--" + (section if name in ("name", "address") else name.replace("_", "-"))
+
+
+def _places(key: str, file: Path | None) -> tuple[str, ...]:
+    section, _, name = key.partition(".")
+    where = (
+        f"{file}, {name} in [{section}]" if file else f"{FILE_NAME}, found neither here nor above"
+    )
+    return (_flag(key), _variable(key), where)
+
+
+def _at(file: Path, toml: TomlText, *place: str) -> str:
+    return f"{file}:{toml.line_of(place)}"
+
+
+def _anchored(key: str, value: object, folder: Path) -> object:
+    """Make a relative path of the project file independent of the current folder."""
+    if not isinstance(value, str):
+        return value
+    is_path = {
+        "source.address": not _SCHEME.match(value) or Path(value).is_absolute(),
+        "task.name": names_file(value),
+        "run.ledger": True,
+    }.get(key, False)
+    return str(folder / Path(value).expanduser()) if is_path else value
+
+
+def _wrong_value(
+    error: ValidationError, given: Mapping[str, Setting], file: Path | None
+) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"][:2])
+    value, origin = masked(key, given[key].value), given[key].origin
+    return ConfigError(
+        f"{key} = {value!r} ({origin}): {first['msg']}", looked_at=_places(key, file)
+    )
