@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 import anyio.to_thread
 import stamina
@@ -54,7 +54,7 @@ class _Outcome:
     reply: Reply | None = None
     picture: Picture | None = None
     usage: Usage = _NO_USAGE
-    tries: int = 1
+    tries: int = 0
 
 
 class Worker:
@@ -122,65 +122,67 @@ class Worker:
             return await anyio.to_thread.run_sync(self._load, ref, self._form)
 
         try:
-            picture, _ = await self._repeat(load)
+            return (await self._repeat(load)).result
         except ObservationError as error:
             return error
-        return picture
 
     async def _ask(self, task: Task, pictures: Sequence[Picture]) -> list[_Outcome]:
         try:
-            replies, tries = await self._repeat(lambda: self._model.ask(task, pictures))
+            made = await self._repeat(lambda: self._model.ask(task, pictures))
         except ObservationError as error:
-            return [_Outcome(error=error, picture=picture) for picture in pictures]
+            return [_failed(error, picture, _calls(error)) for picture in pictures]
         return [
-            await self._check(task, picture, reply, tries)
-            for picture, reply in zip(pictures, replies, strict=True)
+            await self._check(task, picture, reply, made.calls)
+            for picture, reply in zip(pictures, made.result, strict=True)
         ]
 
     async def _check(
-        self, task: Task, picture: Picture, reply: Reply | ObservationError, tries: int
+        self, task: Task, picture: Picture, reply: Reply | ObservationError, calls: "_Calls"
     ) -> _Outcome:
         """The parsed answer; an answer that does not fit is asked for once more."""
         if isinstance(reply, ObservationError):
-            return _Outcome(error=reply, picture=picture, tries=tries)
+            return _failed(reply, picture, calls)
+        usage = _sum(calls.usage, reply.usage)
         try:
             values = task.parse(reply.answer)
         except AnswerInvalid as error:
-            return await self._correct(task, picture, reply, str(error), tries)
-        return _Outcome(values, None, reply, picture, reply.usage, tries)
+            return await self._correct(task, picture, str(error), _Calls(calls.tries, usage))
+        return _Outcome(values, None, reply, picture, usage, calls.tries)
 
-    async def _correct(
-        self, task: Task, picture: Picture, first: Reply, wrong: str, tries: int
-    ) -> _Outcome:
+    async def _correct(self, task: Task, picture: Picture, wrong: str, first: "_Calls") -> _Outcome:
         try:
-            replies, again = await self._repeat(
-                lambda: self._model.ask(task, [picture], correction=wrong)
-            )
-            reply = replies[0]
-            if isinstance(reply, ObservationError):
-                raise reply
+            made = await self._repeat(lambda: self._model.ask(task, [picture], correction=wrong))
         except ObservationError as error:
-            return _Outcome(None, error, first, picture, first.usage, tries + 1)
-        usage = _sum(first.usage, reply.usage)
+            return _failed(error, picture, _calls(error, first))
+        calls = _Calls(first.tries + made.calls.tries, _sum(first.usage, made.calls.usage))
+        reply = made.result[0]
+        if isinstance(reply, ObservationError):
+            return _failed(reply, picture, calls)
+        usage = _sum(calls.usage, reply.usage)
         try:
             values = task.parse(reply.answer)
         except AnswerInvalid as error:
-            return _Outcome(None, error, reply, picture, usage, tries + again)
-        return _Outcome(values, None, reply, picture, usage, tries + again)
+            return _Outcome(None, error, reply, picture, usage, calls.tries)
+        return _Outcome(values, None, reply, picture, usage, calls.tries)
 
-    async def _repeat(self, call: Callable[[], Awaitable[_T]]) -> tuple[_T, int]:
-        """The call's result and how often it was made; raises Unreachable when it never works."""
-        tries = 0
+    async def _repeat(self, call: Callable[[], Awaitable[_T]]) -> "_Made[_T]":
+        """Calls until it works; raises Unreachable, with what was billed, when it never does."""
+        tries, spent = 0, _NO_USAGE
 
         async def counted() -> _T:
-            nonlocal tries
+            nonlocal tries, spent
             tries += 1
-            return await call()
+            try:
+                return await call()
+            except TransientError as error:
+                spent = _sum(spent, error.usage or _NO_USAGE)
+                raise
 
         try:
-            return await self._call_again(self._wait, counted), tries
+            result = await self._call_again(self._wait, counted)
         except TransientError as error:
-            raise Unreachable(f"gave up after {tries} tries: {error}") from error
+            raise _GaveUp(_Calls(tries, spent), error) from error
+        return _Made(result, _Calls(tries, spent))
 
     def _wait(self, error: Exception) -> bool | float:
         """Whether to call again, and after how many seconds where the service told us."""
@@ -189,6 +191,41 @@ class Worker:
         reason = "rate_limited" if isinstance(error, RateLimited) else "transient"
         self._emit(Retrying(reason=reason, wait=error.retry_after))
         return True if error.retry_after is None else error.retry_after
+
+
+class _Calls(NamedTuple):
+    """How often a call was made, and the tokens billed for the tries that failed."""
+
+    tries: int
+    usage: Usage
+
+
+_NO_CALLS = _Calls(0, _NO_USAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made(Generic[_T]):
+    result: _T
+    calls: _Calls
+
+
+class _GaveUp(Unreachable):
+    """No call worked."""
+
+    def __init__(self, calls: _Calls, last: Exception) -> None:
+        self.calls = calls
+        super().__init__(f"gave up after {calls.tries} tries: {last}")
+
+
+def _calls(error: ObservationError, before: _Calls = _NO_CALLS) -> _Calls:
+    """The calls that led to an error raised instead of a reply."""
+    made = error.calls if isinstance(error, _GaveUp) else _Calls(1, _NO_USAGE)
+    return _Calls(before.tries + made.tries, _sum(before.usage, made.usage))
+
+
+def _failed(error: ObservationError, picture: Picture, calls: _Calls) -> _Outcome:
+    usage = _sum(calls.usage, error.usage or _NO_USAGE)
+    return _Outcome(error=error, picture=picture, usage=usage, tries=calls.tries)
 
 
 def _sum(a: Usage, b: Usage) -> Usage:
