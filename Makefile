@@ -1,0 +1,51 @@
+# Two commands do everything: `make demo` and `make test`. Both make .venv themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check format bench-demo train-street evaluate-street clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.demo ## draw a town, classify its photos, show the result
+	$(BIN)/vistoria demo
+
+test: check ## every check: lint, types, import contracts, tests
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## format and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-demo: $(VENV)/.dev ## measure what issue "main job" promises; minutes
+	$(BIN)/python -m benchmarks.demo
+
+train-street: ## draw the scenes and train onnx:street again (torch; < 40 minutes on 2 cores)
+	$(PYTHON) -m venv $(VENV)-train
+	$(VENV)-train/bin/pip install -q -c constraints.txt -e '.[demo,train]'
+	$(VENV)-train/bin/python -m training.street train
+
+evaluate-street: $(VENV)/.dev ## accuracy of the shipped onnx:street on scenes it never saw
+	$(BIN)/python -m training.street evaluate
+
+clean: ## remove what was made
+	rm -rf $(VENV) $(VENV)-train demo .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Vistoria needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install -q -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(BIN)/pip install -q -c constraints.txt -e '.[demo,dev,gemini,heic,notebook]'
+	@touch $@

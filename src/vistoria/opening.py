@@ -1,0 +1,79 @@
+"""Opens what a project names: its source, its model, its task, the way to its images."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from vistoria import registry
+from vistoria.errors import ConfigError
+from vistoria.images import Images
+from vistoria.models import Model
+from vistoria.project import Project
+from vistoria.records import ImageForm, ImageRef, Picture
+from vistoria.sources import Selection, Source, SourceOptions
+from vistoria.task import Task, load_task
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def open_task(project: Project) -> Task:
+    """The project's task, narrowed to the fields that it names."""
+    task = load_task(project.require("task.name"))
+    return task.only(project.task.fields) if project.task.fields else task
+
+
+def open_source(project: Project) -> Source:
+    """The project's source, found by scheme, by suffix, or as a folder."""
+    section = project.source
+    address: str = project.require("source.address")
+    options = SourceOptions(
+        table=section.table, query=section.query, profile=section.profile, columns=section.columns
+    )
+    source: Source = registry.load("sources", source_name(address)).open_source(address, options)
+    return source
+
+
+def selection(project: Project) -> Selection:
+    """Which rows the project wants."""
+    section = project.source
+    return Selection(
+        where=section.where, limit=section.limit, sample=section.sample, seed=section.seed
+    )
+
+
+def source_name(address: str) -> str:
+    """The name of the source that opens `address`; raises ConfigError when none does."""
+    scheme = _SCHEME.match(address)
+    suffix = Path(address).suffix.lower()
+    if not scheme and Path(address).is_dir():
+        return "folder"
+    for name in registry.names("sources"):
+        module = registry.load("sources", name)
+        if scheme[1].lower() in module.SCHEMES if scheme else suffix in module.SUFFIXES:
+            return name
+    if not scheme and not Path(address).exists():
+        raise ConfigError(f"there is nothing at {address!r}; name a folder or a table of photos")
+    known = {s for name in registry.names("sources") for s in _forms(name)}
+    raise ConfigError(
+        f"cannot tell what kind of source {address!r} is; known: {', '.join(sorted(known))}"
+    )
+
+
+def _forms(name: str) -> tuple[str, ...]:
+    module = registry.load("sources", name)
+    return (*(f"{scheme}://" for scheme in module.SCHEMES), *module.SUFFIXES)
+
+
+def open_model(project: Project) -> Model:
+    """The project's model, from `provider:model`."""
+    name: str = project.require("model.name")
+    provider, _, rest = name.partition(":")
+    model: Model = registry.load("models", provider).open_model(rest, project.model.options)
+    return model
+
+
+def open_images(project: Project) -> Callable[[ImageRef, ImageForm], Picture]:
+    """Makes images ready in the way that the project asks for."""
+    images = Images(project.images.store)
+    return partial(images.load, settings=project.images.settings)
