@@ -2,7 +2,8 @@
 
 Kind where the meaning is certain: a code fence around the JSON, other case or surrounding space
 in choices, numbers as "50", booleans as "true", `box_2d` for `box`, unknown keys (ignored), an
-answer to a field that does not apply (dropped). Strict in everything else.
+answer to a field that does not apply (dropped), a missing key or empty text for an optional field
+(None). Strict in everything else.
 """
 
 import json
@@ -54,12 +55,11 @@ def parse(questions: Sequence[Question], answer: str | Mapping[str, object]) -> 
             values[name] = None
             continue
         value = given.get(name, _MISSING)
+        if optional and _is_nothing(value):
+            values[name] = None
+            continue
         try:
-            if value is None or value is _MISSING:
-                _check_nothing(value, optional)
-                values[name] = None
-            else:
-                values[name] = read(value)
+            values[name] = read(value)
         except _NotAllowedError as error:
             wrong.append(
                 f"- {name}: {error.args[0] if error.args else _got(value)}; allowed: {allowed}"
@@ -83,11 +83,8 @@ def applies(
     return True
 
 
-def _check_nothing(value: object, optional: bool) -> None:
-    if value is _MISSING:
-        raise _NotAllowedError("the key is missing")
-    if not optional:
-        raise _NotAllowedError
+def _is_nothing(value: object) -> bool:
+    return value is None or value is _MISSING or (isinstance(value, str) and not value.strip())
 
 
 def _loads(text: str) -> Mapping[str, object]:
@@ -110,7 +107,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _got(value: object) -> str:
-    return f"got {_short(value)}"
+    return "the key is missing" if value is _MISSING else f"got {_short(value)}"
 
 
 def _short(value: object) -> str:

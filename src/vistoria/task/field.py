@@ -85,8 +85,14 @@ class Field:
 
     @property
     def _range(self) -> str:
-        low = "" if self.minimum is None else f" from {self.minimum:g}"
-        high = "" if self.maximum is None else f" {'to' if low else 'up to'} {self.maximum:g}"
-        if low and not high:
-            low = f" of {self.minimum:g} or more"
-        return low + high + (f" ({self.unit})" if self.unit else "")
+        low, high = ("" if b is None else _plain(b) for b in (self.minimum, self.maximum))
+        if low and high:
+            span = f" from {low} to {high}"
+        else:
+            span = f" of {low} or more" if low else f" up to {high}" if high else ""
+        return span + (f" ({self.unit})" if self.unit else "")
+
+
+def _plain(bound: float) -> str:
+    """1000000, not 1e+06."""
+    return str(int(bound) if bound == int(bound) else bound)

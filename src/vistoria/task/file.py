@@ -16,15 +16,16 @@ answer = { material = "concrete" }     # a field left out is null
 
 import os
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from vistoria.errors import TaskError, UnknownName
 from vistoria.task.field import Field
-from vistoria.task.rule import BrokenRule, near
+from vistoria.task.rule import RuleError, near
 from vistoria.task.task import Example, Task
 from vistoria.task.toml_text import TomlError, read_toml
+
+_READY = Path(__file__).parents[1] / "tasks"
 
 _TASK = {"name": str, "instructions": str, "fields": list, "examples": list}
 _FIELD = {
@@ -53,8 +54,7 @@ _WORDS = {
 
 def ready_tasks() -> tuple[str, ...]:
     """The names of the tasks that come with Vistoria, sorted."""
-    found = (entry.name for entry in files("vistoria").joinpath("tasks").iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
+    return tuple(sorted(path.stem for path in _READY.glob("*.toml")))
 
 
 def names_file(name: str) -> bool:
@@ -72,7 +72,7 @@ def load_task(name_or_path: str | os.PathLike[str]) -> Task:
         return _read(given, Path(given))
     if given not in ready_tasks():
         raise UnknownName("task", given, ready_tasks())
-    return _read(f"{given}.toml", Path(str(files("vistoria") / "tasks" / f"{given}.toml")))
+    return _read(f"{given}.toml", _READY / f"{given}.toml")
 
 
 def _read(shown: str, path: Path) -> Task:
@@ -82,7 +82,7 @@ def _read(shown: str, path: Path) -> Task:
         raise TaskError(str(error), path=shown, line=error.line) from None
     try:
         return _task(toml.document, path.stem)
-    except BrokenRule as error:
+    except RuleError as error:
         raise TaskError(str(error), path=shown, line=toml.line_of(error.at)) from None
 
 
@@ -95,7 +95,7 @@ def _task(document: Mapping[str, Any], stem: str) -> Task:
         _require(table, ("name", "kind"), ("fields", index), "a field")
         for choice in table.get("choices", ()):
             if not isinstance(choice, str):
-                raise BrokenRule(f"choice {choice!r} must be text", "fields", index, "choices")
+                raise RuleError(f"choice {choice!r} must be text", "fields", index, "choices")
         fields.append(Field(**table))
     examples = []
     for index, table in enumerate(document.get("examples", ())):
@@ -107,16 +107,16 @@ def _task(document: Mapping[str, Any], stem: str) -> Task:
 
 
 def _check(table: object, keys: Mapping[str, type], at: tuple[str | int, ...], what: str) -> None:
-    """Raise BrokenRule for an unknown key or a value of the wrong type."""
+    """Raise RuleError for an unknown key or a value of the wrong type."""
     if not isinstance(table, dict):
-        raise BrokenRule(f"{what} must be a table of keys and values", *at)
+        raise RuleError(f"{what} must be a table of keys and values", *at)
     for key, value in table.items():
         if key not in keys:
-            raise BrokenRule(f"unknown key {key!r} in {what}{near(key, tuple(keys))}", *at, key)
+            raise RuleError(f"unknown key {key!r} in {what}{near(key, tuple(keys))}", *at, key)
         wanted = keys[key]
         fits = isinstance(value, int | float if wanted is float else wanted)
         if not fits or (isinstance(value, bool) and wanted is not bool):
-            raise BrokenRule(f"{key!r} must be {_WORDS[wanted]}, not {value!r}", *at, key)
+            raise RuleError(f"{key!r} must be {_WORDS[wanted]}, not {value!r}", *at, key)
 
 
 def _require(
@@ -124,4 +124,4 @@ def _require(
 ) -> None:
     for key in keys:
         if key not in table:
-            raise BrokenRule(f"{what} needs {key!r}", *at)
+            raise RuleError(f"{what} needs {key!r}", *at)

@@ -1,17 +1,17 @@
 """The rules that every task obeys; breaking one raises TaskError."""
 
-import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from vistoria.errors import AnswerInvalid, TaskError
 from vistoria.records import Value
 from vistoria.task.answer import Question, parse
-from vistoria.task.field import Field
+from vistoria.task.field import Field, Kind
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_KINDS = ("choice", "choices", "text", "number", "boolean", "boxes")
+_KINDS: tuple[str, ...] = get_args(Kind)
 _OPTIONS = {
     "choices": ("choice", "choices", "boxes"),
     "unit": ("number",),
@@ -23,7 +23,7 @@ _OPTIONS = {
 """Option of a field → the kinds it has a meaning for."""
 
 
-class BrokenRule(TaskError):
+class RuleError(TaskError):
     """A TaskError that knows which key broke the rule, so that a file can give its line."""
 
     def __init__(self, message: str, *at: str | int) -> None:
@@ -33,56 +33,58 @@ class BrokenRule(TaskError):
 
 
 def check_fields(instructions: str, fields: Sequence[Field]) -> None:
-    """Raise BrokenRule for the first rule that instructions or fields break."""
+    """Raise RuleError for the first rule that instructions or fields break."""
     if not instructions.strip():
-        raise BrokenRule(
+        raise RuleError(
             "instructions are empty; say what the pictures show and what to judge", "instructions"
         )
     if not fields:
-        raise BrokenRule("a task needs at least one field", "fields")
+        raise RuleError("a task needs at least one field", "fields")
     earlier: dict[str, Field] = {}
     for index, field in enumerate(fields):
         for check in (_check_name, _check_options, _check_choices, _check_numbers):
             check(field, index)
         if field.name in earlier:
-            raise BrokenRule(f"two fields are named {field.name!r}", "fields", index, "name")
+            raise RuleError(f"two fields are named {field.name!r}", "fields", index, "name")
         for name, values in field.only_if.items():
             _check_condition(field, index, name, values, earlier)
         earlier[field.name] = field
 
 
 def check_twins(fingerprints: Mapping[str, str]) -> None:
-    """Raise BrokenRule if two fields mean the same: they would share one answer."""
+    """Raise RuleError if two fields mean the same: they would share one answer."""
     seen: dict[str, str] = {}
     for index, (name, fingerprint) in enumerate(fingerprints.items()):
         if twin := seen.get(fingerprint):
             message = f"{twin} and {name} ask the same; give each its own help"
-            raise BrokenRule(message, "fields", index, "help")
+            raise RuleError(message, "fields", index, "help")
         seen[fingerprint] = name
 
 
 def check_example(
     index: int, shows: str, answer: Mapping[str, Any], questions: Sequence[Question]
 ) -> dict[str, Value]:
-    """The example's answer as values; raises BrokenRule if the task itself would refuse it."""
+    """The example's answer as values; raises RuleError if the task itself would refuse it."""
     if not shows.strip():
-        raise BrokenRule("the example does not say what it shows", "examples", index, "shows")
+        raise RuleError("the example does not say what it shows", "examples", index, "shows")
     known = [question.name for question in questions]
     for name in answer:
         if name not in known:
-            raise BrokenRule(
+            raise RuleError(
                 f"no field {name!r}{near(name, known)}", "examples", index, "answer", name
             )
     try:
         return parse(questions, {**dict.fromkeys(known), **answer})
     except AnswerInvalid as error:
-        raise BrokenRule(
+        raise RuleError(
             f"the example breaks its own task. {error}", "examples", index, "answer"
         ) from None
 
 
 def near(name: str, known: Sequence[str]) -> str:
     """`; did you mean 'x'?` and what is allowed."""
+    import difflib  # noqa: PLC0415 - only on the way out
+
     found = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean {found[0]!r}?" if found else ";"
     return f"{hint} allowed: {', '.join(known)}"
@@ -90,7 +92,7 @@ def near(name: str, known: Sequence[str]) -> str:
 
 def _check_name(field: Field, index: int) -> None:
     if not _NAME.fullmatch(field.name):
-        raise BrokenRule(
+        raise RuleError(
             f"field name {field.name!r} must be lower-case letters, digits and _, "
             "beginning with a letter",
             "fields",
@@ -98,7 +100,7 @@ def _check_name(field: Field, index: int) -> None:
             "name",
         )
     if field.kind not in _KINDS:
-        raise BrokenRule(
+        raise RuleError(
             f"no kind {field.kind!r}{near(field.kind, _KINDS)}", "fields", index, "kind"
         )
 
@@ -106,7 +108,7 @@ def _check_name(field: Field, index: int) -> None:
 def _check_options(field: Field, index: int) -> None:
     for option, kinds in _OPTIONS.items():
         if getattr(field, option) not in (None, (), False) and field.kind not in kinds:
-            raise BrokenRule(
+            raise RuleError(
                 f"{field.name}: {option!r} means nothing for a {field.kind}; "
                 f"it is for {', '.join(kinds)}",
                 "fields",
@@ -114,14 +116,14 @@ def _check_options(field: Field, index: int) -> None:
                 option,
             )
     if field.max_length is not None and field.max_length < 1:
-        raise BrokenRule(
+        raise RuleError(
             f"{field.name}: max_length must be 1 or more", "fields", index, "max_length"
         )
 
 
 def _check_choices(field: Field, index: int) -> None:
     if len(field.choices) < {"choice": 2, "choices": 1}.get(field.kind, 0):
-        raise BrokenRule(
+        raise RuleError(
             f'{field.name}: a {field.kind} field needs \'choices\', e.g. choices = ["yes", "no"]',
             "fields",
             index,
@@ -130,14 +132,14 @@ def _check_choices(field: Field, index: int) -> None:
     seen: dict[str, str] = {}
     for choice in field.choices:
         if not choice or choice != choice.strip():
-            raise BrokenRule(
+            raise RuleError(
                 f"{field.name}: choice {choice!r} is empty or has space around it",
                 "fields",
                 index,
                 "choices",
             )
         if twin := seen.get(choice.casefold()):
-            raise BrokenRule(
+            raise RuleError(
                 f"{field.name}: choices {twin!r} and {choice!r} are the same but for case",
                 "fields",
                 index,
@@ -147,10 +149,14 @@ def _check_choices(field: Field, index: int) -> None:
 
 
 def _check_numbers(field: Field, index: int) -> None:
+    for option in ("minimum", "maximum"):
+        bound = getattr(field, option)
+        if bound is not None and not math.isfinite(bound):
+            raise RuleError(f"{field.name}: {option} must be a number", "fields", index, option)
     low, high = field.minimum, field.maximum
-    if low is not None and high is not None and not low <= high:
-        raise BrokenRule(
-            f"{field.name}: minimum {low:g} is above maximum {high:g}", "fields", index, "minimum"
+    if low is not None and high is not None and low > high:
+        raise RuleError(
+            f"{field.name}: minimum {low} is above maximum {high}", "fields", index, "minimum"
         )
 
 
@@ -159,19 +165,19 @@ def _check_condition(
 ) -> None:
     at = ("fields", index, "only_if", name)
     if name not in earlier:
-        raise BrokenRule(
+        raise RuleError(
             f"{field.name}: only_if names {name!r}, which is no earlier field"
             + near(name, tuple(earlier)),
             *at,
         )
     decider = earlier[name]
     if decider.kind in ("text", "boxes"):
-        raise BrokenRule(f"{field.name}: only_if cannot depend on {name!r}, a {decider.kind}", *at)
+        raise RuleError(f"{field.name}: only_if cannot depend on {name!r}, a {decider.kind}", *at)
     if not values:
-        raise BrokenRule(f"{field.name}: only_if gives no value of {name!r}", *at)
+        raise RuleError(f"{field.name}: only_if gives no value of {name!r}", *at)
     for value in values:
         if not _possible(decider, value):
-            raise BrokenRule(
+            raise RuleError(
                 f"{field.name}: {name} is never {value!r}; it is {decider.allowed}", *at
             )
 

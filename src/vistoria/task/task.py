@@ -111,6 +111,8 @@ class Task:
             if field.name not in kept:
                 kept.add(field.name)
                 wanted.extend(field.only_if)
+        if len(kept) == len(self.fields):
+            return self
         fields = tuple(field for field in self.fields if field.name in kept)
         examples = tuple(
             Example(e.shows, {name: v for name, v in e.answer.items() if name in kept})
