@@ -1,0 +1,188 @@
+"""A table that DuckDB reads, as a source: mapped columns, selection, streaming."""
+
+import glob
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from vistoria.errors import UserError
+from vistoria.records import OBSERVATION_COLUMNS
+from vistoria.sources import Selection, SourceOptions
+from vistoria.sources._casts import address_sql, cast_sql
+from vistoria.sources._columns import Column, Found, column_of, find, plain
+from vistoria.sources._database import Database, brief, condition_message, identifier, literal
+from vistoria.sources._exif import complete
+from vistoria.sources._profiles import detect, map_columns, profile_named
+from vistoria.sources._schema import SCHEMA, sample_sql
+
+__all__ = ["Relation", "TableFiles", "TableSource", "plain_relation", "table_files"]
+
+_OURS = {name: f"vistoria {name}" for name in OBSERVATION_COLUMNS}
+"""Inside a query our columns bear names that no table has, so that theirs stay usable."""
+
+
+class TableFiles(NamedTuple):
+    """Files that make up one table: DuckDB's SQL for them, a name, and the folder they are in."""
+
+    sql: str
+    name: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """What a table source reads.
+
+    `sql`: stands after FROM. `columns`: their shapes. `own`: the user's columns as expressions
+    of the types that conditions expect (the rows of a text file are all text). `name`: of the
+    table or file, which helps to detect the profile. `folder`: where relative image addresses
+    begin.
+    """
+
+    sql: str
+    columns: Mapping[str, Column]
+    own: Mapping[str, str]
+    name: str
+    folder: Path
+
+
+class TableSource:
+    """Rows of one relation of a DuckDB connection."""
+
+    def __init__(
+        self,
+        address: str,
+        database: Database,
+        relation: Callable[[Database], Relation],
+        options: SourceOptions,
+    ) -> None:
+        """`relation` may raise duckdb.Error; raises ConfigError, UnknownName or UserError."""
+        self.address = address
+        self._database = database
+        with self._reading():
+            its = relation(database)
+        self._relation, shapes = its.sql, its.columns
+        self._known = tuple(shapes)
+
+        def found(path: str) -> Found | None:
+            return find(path, shapes) or self._expression(path)
+
+        def has(path: str) -> bool:
+            return find(path, shapes) is not None
+
+        profile = profile_named(options.profile) if options.profile else detect(has, its.name)
+        mapped = map_columns(
+            profile, options.columns, found, place=repr(address), present=self._known
+        )
+        self.profile = profile.name
+        self.mapping: Mapping[str, str] = {ours: path for ours, (path, _) in mapped.items()}
+        self._select = _select(
+            {ours: where for ours, (_, where) in mapped.items()},
+            its,
+        )
+
+    def count(self, selection: Selection) -> int:
+        """Rows that `batches` will yield."""
+        query = f"SELECT count(*) FROM ({self._query(selection, ordered=False)})"
+        with self._reading():
+            rows = self._database.value(query)
+        bounds = [n for n in (selection.limit, selection.sample) if n is not None]
+        return min([rows, *bounds])
+
+    def batches(self, selection: Selection) -> "Iterator[pa.RecordBatch]":
+        """The rows in the order of the table, or of their sample keys."""
+        query = self._query(selection, ordered=True)
+        with self._reading():
+            for batch in self._database.stream(query):
+                yield batch.cast(SCHEMA)
+
+    def complete(self, batch: "pa.RecordBatch") -> "pa.RecordBatch":
+        """`batch`, with what local photos say where the table has no column for place and time."""
+        return batch if {"latitude", "captured_at"} & set(self.mapping) else complete(batch)
+
+    def _query(self, selection: Selection, *, ordered: bool) -> str:
+        ours = ", ".join(f"{identifier(_OURS[n])} AS {n}" for n in OBSERVATION_COLUMNS)
+        query = f"SELECT {ours} FROM (SELECT {self._select} FROM {self._relation})"
+        if selection.where is not None:
+            query += f" WHERE (\n{selection.where}\n)"
+            self._check_condition(query, selection.where)
+        if ordered and selection.sample is not None:
+            key = sample_sql(selection.seed, identifier(_OURS["observation_id"]))
+            query += f" ORDER BY {key}, {identifier(_OURS['uri'])}"
+        bounds = [n for n in (selection.limit, selection.sample) if n is not None]
+        return f"{query} LIMIT {min(bounds)}" if ordered and bounds else query
+
+    def _check_condition(self, query: str, where: str) -> None:
+        try:
+            self._database.describe(query)
+        except duckdb.Error as error:
+            known = ", ".join(self._known)
+            message = condition_message(where, repr(self.address), error, known)
+            raise UserError(message) from error
+
+    def _expression(self, text: str) -> Found | None:
+        try:
+            kind = self._database.describe(f"SELECT ({text}\n) AS it FROM {self._relation}")["it"]
+        except duckdb.Error:
+            return None
+        return Found(f"({text}\n)", column_of(kind))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            raise UserError(f"cannot read {self.address!r}: {brief(error)}") from error
+
+
+def table_files(address: str, schemes: tuple[str, ...]) -> TableFiles:
+    """The files that an address such as `data.csv`, `csv://data.csv` or `data/*.csv` names.
+
+    Raises UserError if there are none.
+    """
+    path = address
+    for scheme in schemes:
+        path = path.removeprefix(f"{scheme}://")
+    found = Path(path).absolute()
+    if found.is_file():
+        escaped = re.sub(r"([\[*?])", r"[\1]", str(found))  # a name is not a pattern
+        return TableFiles(literal(escaped), found.stem, found.parent)
+    if any(letter in path for letter in "*?["):
+        if not glob.glob(str(found), recursive=True):  # noqa: PTH207 - a Path takes no absolute one
+            raise UserError(f"no file matches {path!r} (looked for {str(found)!r}).")
+        return TableFiles(literal(str(found)), found.parent.name, _fixed_part(found))
+    raise UserError(
+        f"no file {path!r} (looked at {str(found)!r}). Check the spelling or give a full path."
+    )
+
+
+def _fixed_part(pattern: Path) -> Path:
+    return next(p for p in pattern.parents if not any(letter in str(p) for letter in "*?["))
+
+
+def plain_relation(database: Database, sql: str, name: str, folder: Path) -> Relation:
+    """A relation whose columns have types of their own; raises duckdb.Error."""
+    kinds = database.describe(f"FROM {sql}")
+    return Relation(
+        sql=sql,
+        columns={column: column_of(kind) for column, kind in kinds.items()},
+        own={column: identifier(column) for column in kinds},
+        name=name,
+        folder=folder,
+    )
+
+
+def _select(mapped: Mapping[str, Found], its: Relation) -> str:
+    expressions = {name: cast_sql(name, mapped.get(name)) for name in OBSERVATION_COLUMNS}
+    expressions["uri"] = address_sql(mapped["uri"], str(its.folder))
+    address = f"CAST({plain(mapped['uri'])} AS VARCHAR)"
+    expressions["observation_id"] = f"coalesce({expressions['observation_id']}, {address}, '')"
+    parts = [f"{sql} AS {identifier(_OURS[name])}" for name, sql in expressions.items()]
+    parts += [f"{sql} AS {identifier(name)}" for name, sql in its.own.items()]
+    return ", ".join(parts)
