@@ -8,8 +8,8 @@
     name = "gemini:gemini-2.5-flash" # VISTORIA_MODEL_NAME, --model
     temperature = 0                  # VISTORIA_MODEL_TEMPERATURE; any option of the model
 
-In the file, relative paths (a source without a scheme, a task file, the ledger) are relative to the
-file; in the environment and in flags, to the current folder. In the environment a list is written
+In the file, relative paths (a source without a scheme, a task file, a model file that is there, the
+ledger) are relative to the file; in the environment and in flags, to the current folder. In the environment a list is written
 `a,b` and a table `key=value,key=value`; an empty variable counts as not set.
 """
 
@@ -42,7 +42,7 @@ __all__ = ["Project", "Setting", "find_project", "load_project"]
 
 FILE_NAME = "vistoria.toml"
 
-_SECRET = re.compile(r"(key|token|secret|password|credentials?)$", re.IGNORECASE)
+_SECRET = re.compile(r"(key|token|secret|password|credentials?|store)$", re.IGNORECASE)
 _PASSWORD = re.compile(r"(://)[^/@\s]+@")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
@@ -315,6 +315,9 @@ def _anchored(key: str, value: object, folder: Path) -> object:
     """Make a relative path of the project file independent of the current folder."""
     if not isinstance(value, str):
         return value
+    if key == "model.name":
+        provider, _, file = value.partition(":")
+        return f"{provider}:{folder / file}" if file and (folder / file).is_file() else value
     is_path = {
         "source.address": not _SCHEME.match(value) or Path(value).is_absolute(),
         "task.name": names_file(value),

@@ -64,6 +64,10 @@ def test_relative_paths_in_the_file_are_relative_to_it(file: Path) -> None:
     assert project.source.address == str(folder / "photos")
     assert project.task.name == str(folder / "tasks/mine.toml")
     assert project.run.ledger == folder / "out/ledger.sqlite"
+    (folder / "own.onnx").touch()
+    for name, meant in (("onnx:own.onnx", f"onnx:{folder}/own.onnx"), ("onnx:a.onnx",) * 2):
+        file.write_text(f'[model]\nname = "{name}"\n')
+        assert load_project(file, {}).model.name == meant
 
 
 @pytest.mark.parametrize("address", ["gs://bucket/a", "duckdb:///x.db", "bigquery:x", "/data/x"])
@@ -190,6 +194,10 @@ def test_a_bad_file(text: str, line: int, said: str, tmp_path: Path) -> None:
         ({"VISTORIA_RUN_RETRIES": "many"}, "run.retries = 'many' (VISTORIA_RUN_RETRIES): "),
         ({"VISTORIA_RUN_MAX_FAILURE_RATE": "2"}, "less than or equal to 1"),
         ({"VISTORIA_RUN_MAX_FAILURE_RATE": "nan"}, "run.max_failure_rate = 'nan'"),
+        (
+            {"VISTORIA_IMAGES_STORE": "secret=s3cret,x"},
+            "images.store = '***' (VISTORIA_IMAGES_STORE",
+        ),
         ({"VISTORIA_SOURCE_COLUMNS": "uri"}, "write a table as key=value,key=value"),
     ],
 )

@@ -10,7 +10,7 @@ from vistoria.task import Example, Field, Task, load_task, ready_tasks
 GOOD = '''\
 # a comment
 instructions = """
-Look at the pole.
+Look at the pole.\u2028
 
 [[fields]]
 name = "not a field: still the instructions"
@@ -55,7 +55,7 @@ def test_a_good_file(tmp_path: Path) -> None:
     pole = ("pole",)
     assert task == Task(
         "tall",
-        'Look at the pole.\n\n[[fields]]\nname = "not a field: still the instructions"\n',
+        'Look at the pole.\u2028\n\n[[fields]]\nname = "not a field: still the instructions"\n',
         (
             Field("asset", "choice", "Which asset.", choices=("pole", "sign")),
             Field(

@@ -63,7 +63,7 @@ def _keys(text: str) -> Iterator[tuple[Place, int]]:
     table: Place = ()
     counts: dict[Place, int] = {}
     closing = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not closing:
             if header := _HEADER.match(line):
                 table = _table(header[2], header[1] == "[[", counts)
