@@ -9,8 +9,9 @@
     temperature = 0                  # VISTORIA_MODEL_TEMPERATURE; any option of the model
 
 In the file, relative paths (a source without a scheme, a task file, a model file that is there, the
-ledger) are relative to the file; in the environment and in flags, to the current folder. In the environment a list is written
-`a,b` and a table `key=value,key=value`; an empty variable counts as not set.
+ledger) are relative to the file; in the environment and in flags, to the current folder. In the
+environment a list is written `a,b` and a table `key=value,key=value`; an empty variable counts as
+not set.
 """
 
 import os
