@@ -10,7 +10,7 @@ import numpy.typing as npt
 from vistoria.street.camera import HEIGHT, NEAR, WIDTH, Camera, Floats, clip_near
 
 Pixels = npt.NDArray[Any]
-Mark = Literal["asset", "fitting"] | None
+Mark = Literal["asset", "asset_part", "fitting"] | None
 Colour = tuple[float, float, float]
 
 MAIN, FITTING = 2, 1
@@ -154,7 +154,7 @@ class Canvas:
         left, top, right, bottom = window
         alpha = np.zeros((bottom - top, right - left), np.uint8)
         path = np.round((pixels - [left, top]) * 2**SUBPIXEL).astype(np.int32)
-        strength = 255 if thick >= 1 else int(max(0.25, thick) * 255)
+        strength = 255 if thick >= 1 else int(max(0.42, thick) * 255)
         cv2.polylines(alpha, [path], False, strength, max(1, round(thick)), cv2.LINE_AA, SUBPIXEL)
         rgb = np.empty((*alpha.shape, 3), np.uint8)
         rgb[:] = np.clip(colour, 0, 255)
@@ -176,12 +176,12 @@ class Canvas:
         window = (slice(top, top + rows), slice(left, left + cols))
         weight = alpha.astype(np.float32) * np.float32(1 / 255)
         self.rgb[window] = cv2.blendLinear(rgb, self.rgb[window], weight, 1 - weight)
-        solid = alpha > 127
+        solid = alpha > 95
         np.copyto(self.near[window], np.float32(near), where=solid)
         np.copyto(self.glow[window], np.uint8(glow), where=solid)
         if mark is not None:
             self.marked = True
-            self.marks[window][solid] = MAIN if mark == "asset" else FITTING
+            self.marks[window][solid] = FITTING if mark == "fitting" else MAIN
         elif self.marked:
             self.marks[window][solid] = 0
 

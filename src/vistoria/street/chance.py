@@ -263,7 +263,7 @@ def aim(
 
 def draw_occluder(rng: Rng, camera: Camera, thing: Pole | Sign | Cover | None) -> Occluder | None:
     """Sometimes, something that hides a little of the asset."""
-    if thing is None or rng.random() > 0.25:
+    if thing is None or isinstance(thing, Pole) or rng.random() > 0.25:
         return None
     share = float(rng.uniform(0.35, 0.8))
     return Occluder(

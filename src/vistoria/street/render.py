@@ -10,13 +10,12 @@ from PIL import Image
 
 from vistoria.street.canvas import MAIN, Canvas
 from vistoria.street.chance import draw_scene
-from vistoria.street.cover import paint_cover
-from vistoria.street.ground import paint_ground
-from vistoria.street.pole import paint_pole
+from vistoria.street.light import light_up
 from vistoria.street.scene import Cover, Pole, Scene, Sign
-from vistoria.street.sign import paint_sign
-from vistoria.street.sky import paint_sky
+from vistoria.street.sensor import expose
+from vistoria.street.stage import paint_scene
 from vistoria.street.truth import LEANING_AT_LEAST, Asset, SignKind, Truth
+from vistoria.street.weather import fall
 
 __all__ = ["render", "render_jpeg", "sample"]
 
@@ -53,16 +52,10 @@ def render_jpeg(scene: Scene) -> tuple[bytes, Truth]:
 
 def _render(scene: Scene) -> tuple[Picture, Truth]:
     canvas = Canvas(scene.camera)
-    paint_sky(canvas, scene)
-    paint_ground(canvas, scene)
-    thing = scene.thing
-    if isinstance(thing, Pole):
-        paint_pole(canvas, scene, thing)
-    elif isinstance(thing, Sign):
-        paint_sign(canvas, scene, thing)
-    elif isinstance(thing, Cover):
-        paint_cover(canvas, scene, thing)
-    return canvas.rgb.astype(np.uint8), _truth(scene, canvas)
+    paint_scene(canvas, scene)
+    light_up(canvas, scene)
+    fall(canvas, scene)
+    return expose(canvas.rgb, scene.sensor).astype(np.uint8), _truth(scene, canvas)
 
 
 def _truth(scene: Scene, canvas: Canvas) -> Truth:
