@@ -1,0 +1,237 @@
+"""What Google's error answers mean, and who must act.
+
+An error body is `{"error": {"code", "message", "status", "details": [...]}}`; of the details,
+google.rpc.ErrorInfo gives a stable reason with facts, google.rpc.RetryInfo the time to wait.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vistoria.errors import (
+    AccessDenied,
+    ConfigError,
+    ImageForbidden,
+    ImageMissing,
+    TaskError,
+    TransientError,
+    UserError,
+    VistoriaError,
+)
+from vistoria.models._gemini_family import retired
+from vistoria.models._http import Answer, common_error, retry_after
+
+_CAUSES: Mapping[str, str] = {
+    "SERVICE_DISABLED": (
+        "the API {service} is off in {consumer}; enable it at {activationUrl} and try again in "
+        "a few minutes"
+    ),
+    "IAM_PERMISSION_DENIED": (
+        "the account you run as lacks {permission} on {resource}; grant it roles/aiplatform.user"
+    ),
+    "CONSUMER_INVALID": "there is no {consumer}, or you may not use it; check `project`",
+    "CONSUMER_SUSPENDED": "{consumer} is suspended; see the Cloud console",
+    "USER_PROJECT_DENIED": (
+        "the account you run as may not charge {consumer}; grant it "
+        "roles/serviceusage.serviceUsageConsumer there"
+    ),
+    "BILLING_DISABLED": (
+        "billing is off in {consumer}; turn it on at https://console.cloud.google.com/billing"
+    ),
+    "ACCESS_TOKEN_EXPIRED": "your sign-in has ended; run `gcloud auth application-default login`",
+    "CREDENTIALS_MISSING": (
+        "the request went out without credentials; run `gcloud auth application-default login`"
+    ),
+    "ACCESS_TOKEN_TYPE_UNSUPPORTED": (
+        "Vertex AI takes no such credentials; run `gcloud auth application-default login`"
+    ),
+    "API_KEY_INVALID": (
+        "the API key is not valid; make one at https://aistudio.google.com/apikey and set "
+        "GEMINI_API_KEY"
+    ),
+    "API_KEY_SERVICE_BLOCKED": "the API key may not call {service}; widen its restrictions",
+    "ACCOUNT_STATE_INVALID": "the account behind the credentials is off or deleted",
+}
+"""google.rpc.ErrorInfo reason → what to do."""
+
+_BAD_KEY = re.compile(r"api key (not valid|not found|expired)|valid api key", re.IGNORECASE)
+_ACCOUNT = re.compile(
+    r"aiplatform|generativelanguage|vertexai|agent platform|project|organi[sz]ation|billing"
+    r"|api key|publisher model|location is not supported",
+    re.IGNORECASE,
+)
+_STORE = re.compile(
+    r"storage\.|gs://|input file|cloud storage|bucket|no such object|file ?uri", re.IGNORECASE
+)
+_MISSING = re.compile(r"no such object|not found|does not exist|not exist", re.IGNORECASE)
+_FORBIDDEN = re.compile(r"permission|forbidden|not authori[sz]ed|access", re.IGNORECASE)
+_MODEL = re.compile(r"model|endpoint", re.IGNORECASE)
+
+# Refusals of what goes along with every picture: no picture can be answered until it changes.
+_SETTINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), advice)
+    for pattern, advice in (
+        (r"thinking", "set the option thinking to what it takes, or to 'default'"),
+        (r"media.?resolution", "set the option media_resolution to what it takes"),
+        (r"temperature|top_?[pk]|penalty", "remove the option temperature"),
+        (r"max_?output_?tokens", "lower the option max_output_tokens"),
+        (r"unknown name|cannot find field", "upgrade vistoria, or choose another model"),
+    )
+)
+_SCHEMA = re.compile(
+    r"too many states|nesting depth|response_?(json_?)?schema|schema (is|in|at)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A read error answer. `facts` are those of its ErrorInfo; `wait` is in seconds."""
+
+    said: str
+    state: str
+    reason: str
+    facts: Mapping[str, str]
+    wait: float | None
+
+
+def google_error(answer: Answer, *, model: str, uri: str, by_reference: bool) -> VistoriaError:
+    """The error that an answer of status ≥ 300 stands for.
+
+    `model`: its plain name. `uri`: of the image; `by_reference` if Google was to fetch it.
+    """
+    problem = read_problem(answer)
+    found: VistoriaError | None = None
+    if answer.status == 400:
+        found = _bad_request(problem, model, by_reference)
+    elif answer.status == 401:
+        found = AccessDenied(f"Google refuses the credentials: {_cause(problem)}")
+    elif answer.status == 403:
+        if by_reference and _about_picture(problem, uri):
+            found = _forbidden(problem, uri)
+        else:
+            found = AccessDenied(f"Google denies access: {_cause(problem)}")
+    elif answer.status == 404:
+        found = _not_found(problem, model, by_reference)
+    return found or common_error(answer, f"Google: {problem.said}", problem.wait)
+
+
+def read_problem(answer: Answer) -> Problem:
+    """What the body says, whatever its form: a proxy may answer in HTML."""
+    try:
+        body = json.loads(answer.body)
+        error = (body[0] if isinstance(body, list) else body)["error"]
+        said = str(error["message"])
+    except (ValueError, LookupError, TypeError):
+        text = " ".join(answer.body[:300].decode("utf-8", "replace").split())
+        error, said = {}, f"HTTP {answer.status} {text}"
+    details = [entry for entry in error.get("details") or () if isinstance(entry, dict)]
+    info = _detail(details, "ErrorInfo")
+    facts = info.get("metadata")
+    delay = _detail(details, "RetryInfo").get("retryDelay")
+    return Problem(
+        said=said if len(said) <= 600 else said[:599] + "…",
+        state=str(error.get("status") or ""),
+        reason=str(info.get("reason") or ""),
+        facts=facts if isinstance(facts, dict) else {},
+        wait=_duration(delay) if isinstance(delay, str) else retry_after(answer.headers),
+    )
+
+
+def _detail(details: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    return next((e for e in details if str(e.get("@type")).endswith(f"google.rpc.{kind}")), {})
+
+
+def _duration(text: str) -> float | None:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)s", text)
+    return float(found[1]) if found else None
+
+
+class _Facts(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return f"the {key}"
+
+
+def _cause(problem: Problem) -> str:
+    advice = _CAUSES.get(problem.reason)
+    if advice is None:
+        return problem.said
+    service = problem.facts.get("service", "")
+    library = f"https://console.cloud.google.com/apis/library/{service}"
+    facts = {"activationUrl": library, **problem.facts}
+    return f"{advice.format_map(_Facts(facts))}\n  Google: {problem.said}"
+
+
+def _bad_request(problem: Problem, model: str, by_reference: bool) -> VistoriaError | None:
+    at_way_in = _bad_way_in(problem)
+    if at_way_in is not None:
+        return at_way_in
+    if by_reference and _STORE.search(problem.said):
+        if _MISSING.search(problem.said):
+            return ImageMissing(f"Google: {problem.said}")
+        if _FORBIDDEN.search(problem.said):
+            return ImageForbidden(f"Google: {problem.said}")
+    return _bad_setting(problem.said, model)
+
+
+def _bad_way_in(problem: Problem) -> VistoriaError | None:
+    said = problem.said
+    if problem.reason.startswith("API_KEY") or _BAD_KEY.search(said):
+        known = problem.reason in _CAUSES
+        return AccessDenied(
+            _cause(problem) if known else f"{_CAUSES['API_KEY_INVALID']}\n  Google: {said}"
+        )
+    if "agents are being provisioned" in said:
+        # A project's first call by reference; Google makes the reader of its buckets meanwhile.
+        return TransientError(f"Google: {said}", retry_after=problem.wait or 60.0)
+    if problem.state == "FAILED_PRECONDITION" and not _STORE.search(said):
+        return AccessDenied(f"Google denies access: {_cause(problem)}")
+    return None
+
+
+def _bad_setting(said: str, model: str) -> VistoriaError | None:
+    for pattern, advice in _SETTINGS:
+        if pattern.search(said):
+            return ConfigError(f"{model} refuses a setting: {said}\n  {advice}")
+    if _SCHEMA.search(said):
+        return TaskError(f"{model} refuses the form of the task's answers: {said}")
+    return None
+
+
+def _about_picture(problem: Problem, uri: str) -> bool:
+    """Whether a refusal is about one picture, so that others may still be answered.
+
+    Google doesn't always say. Taking a refusal of the account for one of the picture costs a few
+    calls until too many failures stop the run; the other way round, one picture would stop it.
+    """
+    if problem.reason == "SERVICE_DISABLED":
+        return False
+    if problem.facts.get("permission", "").startswith("storage."):
+        return True
+    if uri in problem.said or _STORE.search(problem.said):
+        return True
+    return problem.reason not in _CAUSES and not _ACCOUNT.search(problem.said)
+
+
+def _forbidden(problem: Problem, uri: str) -> ImageForbidden:
+    bucket = "/".join(uri.split("/", 3)[:3])
+    return ImageForbidden(
+        f"Google may not read the image: {problem.said}\n  grant roles/storage.objectViewer on "
+        f"{bucket} to the account you run as and to the project's Vertex AI service agent, "
+        "service-PROJECT_NUMBER@gcp-sa-aiplatform.iam.gserviceaccount.com"
+    )
+
+
+def _not_found(problem: Problem, model: str, by_reference: bool) -> VistoriaError:
+    if by_reference and not _MODEL.search(problem.said):
+        return ImageMissing(f"Google: {problem.said}")
+    end = retired(model)
+    if end is None:
+        return UserError(f"Google knows no model {model!r} here: {problem.said}")
+    closing = f", closed to new projects since {end.since}" if end.since else ""
+    ending = f", ends {end.until}" if end.until else ""
+    return UserError(
+        f"{model} is retired or closed to you{closing}{ending}; use 'gemini:{end.use}' instead"
+        f"\n  Google: {problem.said}"
+    )

@@ -1,0 +1,144 @@
+"""`gemini`: Gemini by REST, on Vertex AI or the Developer API.
+
+A thin client, because google-genai costs ten times the processor time per call: what is the same
+for all pictures of a task is encoded once, and each picture is spliced in.
+
+Which service is called follows google-genai: `vertex`, GOOGLE_GENAI_USE_ENTERPRISE or
+GOOGLE_GENAI_USE_VERTEXAI, then GEMINI_API_KEY (Developer API), then GOOGLE_CLOUD_PROJECT (Vertex
+AI with Application Default Credentials; needs the extra `gemini`). GOOGLE_CLOUD_LOCATION,
+GOOGLE_VERTEX_BASE_URL and GOOGLE_GEMINI_BASE_URL are honoured. On Vertex AI, `gs://` images go by
+reference: their bytes never come here.
+
+By default a picture is sampled at about 280 tokens (`media_resolution` "low" of Gemini 3), which
+suits crops of one asset; take "medium" or "high" for full frames and small print. Thinking is as
+little as the model allows. What differs between models is in `_gemini.toml`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field as Setting
+
+from vistoria.errors import ConfigError, ObservationError, TransientError
+from vistoria.models._gemini_family import Family, default_model, family, listed_models
+from vistoria.models._gemini_reply import read_reply
+from vistoria.models._gemini_request import Request
+from vistoria.models._gemini_service import Access, find_service
+from vistoria.models._google_errors import google_error
+from vistoria.models._http import Http
+from vistoria.models._options import Options, read_options
+from vistoria.records import Capabilities, ImageForm, Picture, Reply
+from vistoria.task import Task
+
+_Level: TypeAlias = Literal["minimal", "low", "medium", "high"]
+
+_MIME_TYPES = frozenset({"image/jpeg", "image/png", "image/webp", "image/heic", "image/heif"})
+_INLINE_BYTES = 7_000_000
+_LABEL = re.compile(r"[^\W\d_][\w-]{0,62}")
+_LABEL_VALUE = re.compile(r"[\w-]{0,63}")
+
+
+class GeminiOptions(Options):
+    """Options of `gemini`. None means: by the environment, or what suits the model."""
+
+    vertex: bool | None = None
+    project: str | None = None
+    location: str | None = None
+    api_key: Annotated[str | None, Setting(repr=False)] = None
+    base_url: str | None = None
+    media_resolution: Literal["low", "medium", "high"] | None = None
+    """Tokens per picture: 280, 560 or 1,120 for Gemini 3."""
+    thinking: Annotated[int, Setting(ge=-1)] | _Level | Literal["default"] | None = None
+    """A level (Gemini 3), a budget of tokens (2.5), or "default": what the model does unasked."""
+    temperature: Annotated[float | None, Setting(ge=0, le=2)] = None
+    max_output_tokens: Annotated[int, Setting(ge=1)] = 2048
+    """Thinking included. An answer that hits it fails as truncated."""
+    labels: dict[str, str] = Setting(default_factory=dict)
+    """For the bill; Vertex AI only."""
+    timeout: Annotated[float, Setting(gt=0)] = 120.0
+    """Seconds for one call."""
+
+
+def open_model(name: str, options: Mapping[str, Any]) -> "Gemini":
+    """The model; raises UnknownName, ConfigError or MissingExtra."""
+    return Gemini(name or default_model(), read_options(GeminiOptions, options, "gemini"))
+
+
+def listing() -> tuple[str, ...]:
+    """Models that suit the labelling of pictures, the cheapest first; others may be named too."""
+    return tuple(f"gemini:{name}" for name in listed_models())
+
+
+class Gemini:
+    """Asks Gemini about one picture per call."""
+
+    def __init__(self, name: str, options: GeminiOptions) -> None:
+        """`name`: a model's name, or its resource on Vertex AI."""
+        self.name = f"gemini:{name}"
+        self._plain = name.rsplit("/", 1)[-1]
+        access = options.model_dump(include=set(Access.__dataclass_fields__))
+        self._service = find_service(name, Access(**access))
+        if options.labels and not self._service.by_reference:
+            raise ConfigError("labels are for the bill of Vertex AI; the Developer API has none")
+        _check_labels(options.labels)
+        known = family(self._plain)
+        thinking = known.thinking if options.thinking is None else options.thinking
+        self.settings: Mapping[str, Any] = {
+            "media_resolution": options.media_resolution or known.media_resolution,
+            "thinking": "default" if thinking is None else thinking,
+            "temperature": _temperature(self._plain, known, options.temperature),
+        }
+        self.capabilities = Capabilities(
+            image=ImageForm(
+                kind="encoded",
+                by_reference=self._service.by_reference,
+                mime_types=_MIME_TYPES,
+                max_bytes=_INLINE_BYTES,
+            )
+        )
+        self._request = Request(self.settings, options.max_output_tokens, options.labels)
+        self._http = Http(timeout=options.timeout)
+
+    def unanswerable(self, task: Task) -> tuple[str, ...]:  # noqa: ARG002 - the seam's signature
+        """Nothing: it answers every kind of field."""
+        return ()
+
+    async def ask(
+        self, task: Task, pictures: Sequence[Picture], *, correction: str | None = None
+    ) -> Sequence[Reply | ObservationError]:
+        """One outcome for the one picture; see `vistoria.models.Model`."""
+        (picture,) = pictures
+        body = self._request.encoded(task, picture, correction)
+        url, headers = await self._service.target()
+        answer = await self._http.post(url, headers, body)
+        if answer.status == 200:
+            return (read_reply(answer.body, self._plain),)
+        if answer.status == 401 and self._service.refused(headers):
+            raise TransientError("Google refused a token before its time; fetching another")
+        error = google_error(
+            answer, model=self._plain, uri=picture.uri, by_reference=picture.data is None
+        )
+        if isinstance(error, ObservationError):
+            return (error,)
+        raise error
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._http.aclose()
+
+
+def _temperature(name: str, known: Family, given: float | None) -> float | None:
+    if given is not None and known.temperature_ignored:
+        raise ConfigError(f"{name} ignores temperature; remove the option, or take another model")
+    return known.temperature if given is None else given
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    for key, value in labels.items():
+        both = key + value
+        if both != both.lower() or not _LABEL.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+            raise ConfigError(
+                f"label {key!r} = {value!r}: keys begin with a letter; both have at most 63 "
+                "lower-case letters, digits, _ and -"
+            )
