@@ -13,7 +13,7 @@ import anyio
 from anyio.from_thread import start_blocking_portal
 
 from vistoria import opening
-from vistoria.engine import Choice, Limits, Plan, Report, make_plan, work_through
+from vistoria.engine import Ask, Choice, Limits, Plan, Report, make_plan, work_through
 from vistoria.events import Sink, ignore
 from vistoria.ledger import Ledger
 from vistoria.models import Model
@@ -41,15 +41,16 @@ def run_project(
     """
     # Retries are events here; a log line for each would only repeat them on the screen.
     logging.getLogger("stamina").setLevel(logging.ERROR)
-    task, source = opening.open_task(project), opening.open_source(project)
-    model, load = opening.open_model(project), opening.open_images(project)
+    source, model = opening.open_source(project), opening.open_model(project)
+    load = opening.open_images(project)
+    ask = Ask(opening.open_task(project), model, opening.question_settings(project, model))
     limits = Limits(
         concurrency=project.run.concurrency,
         retries=project.run.retries,
         max_failure_rate=project.run.max_failure_rate,
     )
     with Ledger(project.run.ledger) as ledger:
-        plan = make_plan(ledger, source, opening.selection(project), model, task, choice, emit)
+        plan = make_plan(ledger, source, opening.selection(project), ask, choice, emit)
         if confirm is not None and plan.pending:
             confirm(plan, model)
 

@@ -1,16 +1,18 @@
 """Opens what a project names: its source, its model, its task, the way to its images."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from vistoria import registry
 from vistoria.errors import ConfigError
 from vistoria.images import Images
 from vistoria.models import Model
 from vistoria.project import Project
-from vistoria.records import ImageForm, ImageRef, Picture
+from vistoria.records import ImageForm, ImageRef, ImageSettings, Picture
 from vistoria.sources import Selection, Source, SourceOptions
 from vistoria.task import Task, load_task
 
@@ -71,6 +73,20 @@ def open_model(project: Project) -> Model:
     provider, _, rest = name.partition(":")
     model: Model = registry.load("models", provider).open_model(rest, project.model.options)
     return model
+
+
+def question_settings(project: Project, model: Model) -> Mapping[str, Any]:
+    """What besides task and model can change an answer: the model's settings, and what is done to
+    the images where that differs from nothing."""
+    plain = asdict(ImageSettings())
+    wanted = asdict(project.images.settings)
+    if not wanted["crop"]:
+        wanted["crop_margin"] = plain["crop_margin"]
+    changes = {name: wanted[name] for name in ("crop", "crop_margin", "max_side")}
+    return {
+        **model.settings,
+        **{f"image.{name}": value for name, value in changes.items() if value != plain[name]},
+    }
 
 
 def open_images(project: Project) -> Callable[[ImageRef, ImageForm], Picture]:

@@ -1,6 +1,6 @@
 """Runs a task over a source: plan what is missing, ask, record. Knows no screen and no provider."""
 
 from vistoria.engine.local import Limits, Report, work_through
-from vistoria.engine.plan import Choice, Plan, make_plan
+from vistoria.engine.plan import Ask, Choice, Plan, make_plan
 
-__all__ = ["Choice", "Limits", "Plan", "Report", "make_plan", "work_through"]
+__all__ = ["Ask", "Choice", "Limits", "Plan", "Report", "make_plan", "work_through"]

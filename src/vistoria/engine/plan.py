@@ -1,8 +1,9 @@
 """Reads a source into the manifest and works out what still has to be asked."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,20 @@ class Choice:
     fresh: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A task put to a model. `settings`: all besides task and model that can change an answer,
+    what is done to the images included; JSON values."""
+
+    task: Task
+    model: Model
+    settings: Mapping[str, Any]
+
+    def question(self, ledger: Ledger, task: Task) -> int:
+        """The ledger's number for this task or a part of it."""
+        return ledger.question(self.model.name, self.settings, task)
+
+
 def answerable(task: Task, model: Model) -> tuple[Task, tuple[str, ...]]:
     """The part of `task` that the model can answer, and the names of the fields left out.
 
@@ -66,12 +81,11 @@ def answerable(task: Task, model: Model) -> tuple[Task, tuple[str, ...]]:
 
 
 def make_plan(
-    ledger: Ledger, source: Source, selection: Selection, model: Model, task: Task,
-    choice: Choice, emit: Sink,
-) -> Plan:  # fmt: skip
+    ledger: Ledger, source: Source, selection: Selection, ask: Ask, choice: Choice, emit: Sink
+) -> Plan:
     """Brings the manifest up to date and compares it with what the ledger has already."""
-    asked, unanswerable = answerable(task, model)
-    question_id = ledger.question(model.name, model.settings, asked)
+    task, unanswerable = answerable(ask.task, ask.model)
+    question_id = ask.question(ledger, task)
     spec = RunSpec(
         source=source.address,
         profile=source.profile,
@@ -84,7 +98,7 @@ def make_plan(
     ledger.set_scope(run, ordinals)
     since = run.run_id if choice.fresh else 0
     missing = _missing(ledger, question_id, ordinals, choice, since)
-    groups = tuple(_groups(ledger, model, asked, ordinals, missing))
+    groups = tuple(_groups(ledger, ask, task, ordinals, missing))
     return Plan(
         run=run, total=len(ordinals), groups=groups, unanswerable=unanswerable, resumed=resumed
     )
@@ -113,9 +127,8 @@ def _missing(
 
 
 def _groups(
-    ledger: Ledger, model: Model, task: Task, ordinals: NDArray[np.int64],
-    missing: NDArray[np.bool_],
-) -> list[Group]:  # fmt: skip
+    ledger: Ledger, ask: Ask, task: Task, ordinals: NDArray[np.int64], missing: NDArray[np.bool_]
+) -> list[Group]:
     groups = []
     for pattern in np.unique(missing, axis=0)[::-1]:  # most missing fields first
         if not pattern.any():
@@ -123,6 +136,5 @@ def _groups(
         chosen = ordinals[(missing == pattern).all(axis=1)]
         lacking = [f.name for f, m in zip(task.fields, pattern, strict=True) if m]
         part = task if pattern.all() else task.only(lacking)
-        question_id = ledger.question(model.name, model.settings, part)
-        groups.append(Group(part, question_id, chosen))
+        groups.append(Group(part, ask.question(ledger, part), chosen))
     return groups
