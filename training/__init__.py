@@ -1,0 +1,1 @@
+"""Trains the models that ship with Vistoria; not part of the wheel."""
