@@ -73,6 +73,12 @@ OBSERVATION_COLUMNS: Mapping[str, str] = {
 }
 """The columns, in order, and Arrow types of every batch that a source yields."""
 
+RESULT_COLUMNS: frozenset[str] = frozenset(
+    "observation_id uri asset_id asset_type latitude longitude captured_at heading snapshot_id "
+    "map_url status reason detail model model_version answered_at sha256".split()
+)
+"""The columns of a run's table besides its fields, which may not bear these names."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageForm:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vistoria.errors import ConfigError, UserError
 from vistoria.ledger import Ledger, Run, RunSpec
-from vistoria.records import OBSERVATION_COLUMNS, Attempt
+from vistoria.records import OBSERVATION_COLUMNS, RESULT_COLUMNS, Attempt
 from vistoria.task import Field, Task
 
 
@@ -153,6 +153,7 @@ def test_the_table_has_one_row_per_observation(ledger: Ledger) -> None:
     ])  # fmt: skip
     ledger.flush()
     rows = pa.Table.from_batches(ledger.batches(run)).to_pylist()
+    assert set(rows[0]) - {"rusty", "rusty_confidence", "bent", "bent_confidence"} == RESULT_COLUMNS
     assert [r["observation_id"] for r in rows] == ["a", "b", "c"]
     assert [r["rusty"] for r in rows] == [True, None, None]
     assert [r["rusty_confidence"] for r in rows] == [0.9, None, None]

@@ -104,6 +104,7 @@ BAD: dict[str, tuple[str, str, int, str]] = {
     "unknown kind": ('"number"', '"numbr"', 20, "no kind 'numbr'; did you mean 'number'? allowed:"),
     "bad name": ('"height"', '"Height"', 19, "must be lower-case letters, digits and _"),
     "name with a space": ('"height"', '"the height"', 19, "must be lower-case letters"),
+    "name of a result column": ('"height"', '"status"', 19, "is a column of every result table"),
     "duplicate name": ('"badge"', '"height"', 28, "two fields are named 'height'"),
     "no choices": ('choices = [\n  "pole",\n  "sign",\n]', "", 9, "a choice field needs 'choices'"),
     "one choice": ('  "sign",\n', "", 13, "a choice field needs 'choices'"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from vistoria.errors import AnswerInvalid, TaskError
-from vistoria.records import Value
+from vistoria.records import RESULT_COLUMNS, Value
 from vistoria.task.answer import Question, parse
 from vistoria.task.field import Field, Kind
 
@@ -95,6 +95,14 @@ def _check_name(field: Field, index: int) -> None:
         raise RuleError(
             f"field name {field.name!r} must be lower-case letters, digits and _, "
             "beginning with a letter",
+            "fields",
+            index,
+            "name",
+        )
+    if field.name in RESULT_COLUMNS or field.name.endswith("_confidence"):
+        raise RuleError(
+            f"field name {field.name!r} is a column of every result table; choose another, "
+            f"for instance {'asset_' + field.name!r}",
             "fields",
             index,
             "name",
