@@ -13,13 +13,13 @@ import anyio
 from anyio.from_thread import start_blocking_portal
 
 from vistoria import opening
-from vistoria.engine import Ask, Choice, Limits, Plan, Report, make_plan, work_through
+from vistoria.engine import Ask, Choice, Limits, Load, Plan, Report, make_plan, work_through
 from vistoria.events import Sink, ignore
 from vistoria.ledger import Ledger
-from vistoria.models import Model
 from vistoria.project import Project
+from vistoria.sources import Selection, Source
+from vistoria.task import Task
 
-Confirm: TypeAlias = Callable[[Plan, Model], None]
 _Work: TypeAlias = Callable[[anyio.Event], Awaitable[Report]]
 
 
@@ -32,36 +32,64 @@ class Done:
     ledger: Path
 
 
-def run_project(
-    project: Project, choice: Choice, *, emit: Sink = ignore, confirm: Confirm | None = None
-) -> Done:
-    """Plans, asks `confirm` (which raises to refuse), works, and returns what was done.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A project with its source and model opened: plan first, then work, once."""
 
-    Ctrl-C and SIGTERM end the run in order; a second one ends it at once. Raises UserError.
-    """
-    # Retries are events here; a log line for each would only repeat them on the screen.
-    logging.getLogger("stamina").setLevel(logging.ERROR)
-    source, model = opening.open_source(project), opening.open_model(project)
-    load = opening.open_images(project)
-    ask = Ask(opening.open_task(project), model, opening.question_settings(project, model))
-    limits = Limits(
-        concurrency=project.run.concurrency,
-        retries=project.run.retries,
-        max_failure_rate=project.run.max_failure_rate,
-    )
-    with Ledger(project.run.ledger) as ledger:
-        plan = make_plan(ledger, source, opening.selection(project), ask, choice, emit)
-        if confirm is not None and plan.pending:
-            confirm(plan, model)
+    source: Source
+    selection: Selection
+    ask: Ask
+    load: Load
+    limits: Limits
+    ledger: Path
+
+    def plan(self, ledger: Ledger, choice: Choice, emit: Sink = ignore) -> Plan:
+        """Reads the source and compares it with the opened `ledger`; asks nothing."""
+        return make_plan(ledger, self.source, self.selection, self.ask, choice, emit)
+
+    def work(self, plan: Plan, ledger: Ledger, emit: Sink = ignore) -> Report:
+        """Asks what the plan lists and closes the model.
+
+        Ctrl-C and SIGTERM end the run in order; a second one ends it at once. Raises UserError.
+        """
+        # Retries are events here; a log line for each would only repeat them on the screen.
+        logging.getLogger("stamina").setLevel(logging.ERROR)
+        model = self.ask.model
 
         async def work(stop: anyio.Event) -> Report:
             try:
-                return await work_through(plan, ledger, model, load, limits, emit, stop)
+                return await work_through(plan, ledger, model, self.load, self.limits, emit, stop)
             finally:
                 await model.aclose()
 
-        report = _drive(work)
-    return Done(plan, report, project.run.ledger)
+        return _drive(work)
+
+
+def open_job(project: Project, task: Task | None = None) -> Job:
+    """Opens what the project names; `task` stands in for the project's own. Raises UserError."""
+    source, model = opening.open_source(project), opening.open_model(project)
+    return Job(
+        source=source,
+        selection=opening.selection(project),
+        ask=Ask(
+            task or opening.open_task(project), model, opening.question_settings(project, model)
+        ),
+        load=opening.open_images(project),
+        limits=Limits(
+            concurrency=project.run.concurrency,
+            retries=project.run.retries,
+            max_failure_rate=project.run.max_failure_rate,
+        ),
+        ledger=project.run.ledger,
+    )
+
+
+def run_project(project: Project, choice: Choice, *, emit: Sink = ignore) -> Done:
+    """Opens, plans, works; raises UserError."""
+    job = open_job(project)
+    with Ledger(job.ledger) as ledger:
+        plan = job.plan(ledger, choice, emit)
+        return Done(plan, job.work(plan, ledger, emit), job.ledger)
 
 
 def _drive(work: _Work) -> Report:

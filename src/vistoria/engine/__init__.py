@@ -2,5 +2,6 @@
 
 from vistoria.engine.local import Limits, Report, work_through
 from vistoria.engine.plan import Ask, Choice, Plan, make_plan
+from vistoria.engine.worker import Load
 
-__all__ = ["Ask", "Choice", "Limits", "Plan", "Report", "make_plan", "work_through"]
+__all__ = ["Ask", "Choice", "Limits", "Load", "Plan", "Report", "make_plan", "work_through"]
