@@ -15,7 +15,7 @@ from vistoria.street.scene import Light, Scene, Street
 from vistoria.street.shadow import Shadows
 from vistoria.street.yard import Border, paint_border
 
-BEGIN, END = -34.0, 100.0
+BEGIN, END = -34.0, 84.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +174,8 @@ def _tree(canvas: Canvas, tree: Tree) -> None:
         return
     top = base + [0, tree.trunk + tree.size * 0.45, 0]
     paint_bar(canvas, base, top, 0.17, "wood", variant=1, thin=0.1)
-    for side in (-0.22, 0.2):
+    near = abs(tree.z - canvas.camera.z) < 26
+    for side in (-0.22, 0.2) if near else ():
         fork = base + [0, tree.trunk * 0.9, 0]
         paint_bar(canvas, fork, top + [side * tree.size, 0, 0], 0.08, "wood", variant=1, thin=0.04)
     crown = base + [0, tree.trunk, 0]

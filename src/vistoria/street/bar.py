@@ -72,7 +72,7 @@ def _metal_light(across: Pixels, sunny: float) -> Pixels:
     """Hard, glossy: dark flanks, one bright streak, a faint one on the other side."""
     streak = np.exp(-(((across - 0.42 * sunny - 0.05) / 0.13) ** 2))
     other = np.exp(-(((across + 0.66 * np.sign(sunny + 1e-6)) / 0.09) ** 2))
-    return np.asarray(0.66 + 0.85 * streak + 0.28 * other - 0.3 * np.abs(across) ** 3)
+    return np.asarray(0.62 + 1.0 * streak + 0.3 * other - 0.3 * np.abs(across) ** 3)
 
 
 @cache
@@ -104,7 +104,7 @@ def _wood(variant: int) -> Pixels:
 
 def _concrete(variant: int) -> Pixels:
     rng = np.random.default_rng([variant, 79])
-    base = (190, 186, 200, 176)[variant]
+    base = (198, 190, 208, 184)[variant]
     value = base + 6 * crop(grain(1024, 83), 0, variant * 50, LONG, WIDE)
     value += 9 * crop(clouds(1024, 1.2, 89), 0, variant * 60, LONG, WIDE)
     streaks = cv2.GaussianBlur(
@@ -124,12 +124,12 @@ def _concrete(variant: int) -> Pixels:
             cv2.rectangle(value, (15, at + 16), (19, at + 104), float(base - 92), -1)
     damp = np.clip((np.arange(LONG) - (LONG - 70)) / 70, 0, 1)[:, None]
     return np.asarray(
-        (value * (1 - 0.22 * damp))[..., None] * np.array([1, 0.985, 0.94], np.float32)
+        (value * (1 - 0.22 * damp))[..., None] * np.array([1, 0.975, 0.91], np.float32)
     )
 
 
 def _metal(variant: int) -> Pixels:
-    colour = ((150, 158, 168), (62, 96, 84), (84, 92, 104), (166, 172, 178))[variant]
+    colour = ((132, 146, 164), (50, 88, 74), (72, 80, 94), (108, 124, 148))[variant]
     value = 1 + 0.035 * crop(clouds(1024, 0.8, 101), 0, variant * 50, LONG, WIDE)
     value = value.astype(np.float32)
     for at in (LONG - 330, LONG - 640):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ MAIN, FITTING = 2, 1
 SUBPIXEL = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Texture:
     """A flat picture to be bent into the scene: rgb (h, w, 3) uint8, alpha and glow (h, w) uint8."""
 
@@ -177,7 +178,7 @@ class Canvas:
         weight = alpha.astype(np.float32) * np.float32(1 / 255)
         self.rgb[window] = cv2.blendLinear(rgb, self.rgb[window], weight, 1 - weight)
         solid = alpha > 95
-        np.copyto(self.near[window], np.float32(near), where=solid)
+        np.copyto(self.near[window], np.float32(near), where=alpha > 40)
         np.copyto(self.glow[window], np.uint8(glow), where=solid)
         if mark is not None:
             self.marked = True
@@ -233,17 +234,27 @@ def area(pixels: Floats) -> float:
 
 
 def shrink(texture: Texture, scale: float) -> Texture:
-    """Average a texture down when it will be drawn much smaller, so that it does not flicker."""
-    if scale > 0.7:
-        return texture
-    rows, cols = texture.rgb.shape[:2]
-    size = (
-        max(2, round(cols * max(scale, 0.02) * 1.15)),
-        max(2, round(rows * max(scale, 0.02) * 1.15)),
-    )
-    planes = [
-        None if plane is None else cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-        for plane in (texture.rgb, texture.alpha, texture.glow)
-    ]
-    assert planes[0] is not None
-    return Texture(rgb=planes[0], alpha=planes[1], glow=planes[2])
+    """Halve a texture as often as fits when it will be drawn smaller, so that it does not flicker."""
+    while scale < 0.6 and min(texture.rgb.shape[:2]) >= 6:
+        texture, scale = _halved(texture), scale * 2
+    return texture
+
+
+def _halved(texture: Texture) -> Texture:
+    found = _HALVES.get(texture)
+    if found is None:
+        rows, cols = texture.rgb.shape[:2]
+        found = Texture(
+            rgb=_smaller(texture.rgb, rows // 2, cols // 2),
+            alpha=None if texture.alpha is None else _smaller(texture.alpha, rows // 2, cols // 2),
+            glow=None if texture.glow is None else _smaller(texture.glow, rows // 2, cols // 2),
+        )
+        _HALVES[texture] = found
+    return found
+
+
+def _smaller(plane: Pixels, rows: int, cols: int) -> Pixels:
+    return cv2.resize(plane, (cols, rows), interpolation=cv2.INTER_AREA)
+
+
+_HALVES: WeakKeyDictionary[Texture, Texture] = WeakKeyDictionary()

@@ -209,7 +209,7 @@ def draw_camera(rng: Rng, street: Street, thing: Pole | Sign | Cover | None) -> 
         )
     height = float(rng.uniform(1.4, 2.6))
     if isinstance(thing, Cover):
-        distance = float(rng.uniform(1.9, 5.2))
+        distance = float(rng.uniform(1.7, 4.0))
         down = -float(np.degrees(np.arctan2(height, distance))) + float(rng.uniform(-6, 7))
         return aim(
             thing.x,

@@ -26,6 +26,7 @@ class Facade:
     """A front `width` x `height` metres with its wall colour; `side` is the windowless wall."""
 
     front: Texture
+    by_day: Texture
     side: Texture
     width: float
     height: float
@@ -60,9 +61,17 @@ def facade(district: str, variant: int) -> Facade:
         front.storey(storey, bays, shop=district == "shops" and storey == 0)
     front.trim(colour, rows, cols)
     return Facade(
-        front=Texture(rgb=rgb, glow=glow), side=Texture(rgb=side), width=width, height=height,
+        front=Texture(rgb=rgb, glow=glow), by_day=Texture(rgb=_unlit(rgb, glow)), side=Texture(rgb=side), width=width, height=height,
         wall=colour,
     )  # fmt: skip
+
+
+def _unlit(rgb: Pixels, glow: Pixels) -> Pixels:
+    """The front with its lamps off: dark glass with the sky in it."""
+    slope = np.linspace(1.5, 0.8, 40, dtype=np.float32)[np.arange(rgb.shape[0]) % 40]
+    glass = np.clip(slope[:, None, None] * np.array(GLASS, np.float32), 0, 255).astype(np.uint8)
+    lamp = np.abs(rgb.astype(np.int16) - np.array(LAMP, np.int16)).max(axis=2) < 3
+    return np.where(((glow > 0) & lamp)[..., None], glass, rgb)
 
 
 def wall(rows: int, cols: int, colour: Colour, *, brick: bool, seed: int) -> Pixels:

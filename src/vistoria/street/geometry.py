@@ -76,7 +76,7 @@ def ring(scene: Scene) -> Floats:
 
 
 def visible_share(scene: Scene) -> float:
-    """The share of the asset inside the frame and not behind the occluder; 0 if under 300 px."""
+    """The share of the asset in the frame and not behind the occluder; 0 if far too small."""
     seen = clip_near(scene.camera.to_view(ring(scene)), NEAR)
     if len(seen) < 3:
         return 0.0
@@ -92,7 +92,8 @@ def visible_share(scene: Scene) -> float:
     if scene.occluder is not None:
         hide(frame, scene)
     inside = int(frame.sum())
-    return inside / total if inside * 4 >= 300 else 0.0
+    least = 1500 if isinstance(scene.thing, Cover) else 500
+    return inside / total if inside * 4 >= least else 0.0
 
 
 def hide(frame: np.ndarray, scene: Scene) -> None:  # type: ignore[type-arg]

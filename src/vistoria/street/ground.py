@@ -69,10 +69,12 @@ def _weather_beaten(plan: Plan, street: Street) -> None:
 
 def _horizon(canvas: Canvas, street: Street, near: Pixels) -> None:
     """One colour for what lies beyond the plans."""
-    below = near > 1 / 900
-    canvas.rgb[below] = mean_colour(street.verge)
-    canvas.near[below] = near[below]
-    canvas.glow[below] = 0
+    below = (near > 1 / 900).astype(np.uint8)
+    flat = np.empty_like(canvas.rgb)
+    flat[:] = mean_colour(street.verge)
+    cv2.copyTo(flat, below, canvas.rgb)
+    cv2.copyTo(near, below, canvas.near)
+    cv2.copyTo(np.zeros_like(canvas.glow), below, canvas.glow)
 
 
 def _bend(canvas: Canvas, plan: Plan, near: Pixels) -> None:

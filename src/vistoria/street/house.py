@@ -59,9 +59,8 @@ def paint_house(canvas: Canvas, house: House, light: Light) -> None:
             ring = np.stack([near + up, peak, near + back + up])
             canvas.polygon(ring, (float(colour[0]), float(colour[1]), float(colour[2])))
     shade = facing(light, np.array([-away, 0, 0]))
-    texture = look.front
-    if light.time_of_day in {"day", "overcast"}:
-        texture = Texture(rgb=texture.rgb)
+    by_day = light.time_of_day in {"day", "overcast"}
+    texture = look.by_day if by_day else look.front
     first, last = (near, far) if away > 0 else (far, near)
     canvas.quad(texture, np.stack([last + up, first + up, last]), shade=shade)
     if not house.gabled:

@@ -10,13 +10,13 @@ from vistoria.street.sky import palette, sun_direction
 
 HALF = (WIDTH // 2, HEIGHT // 2)
 SUN = {"day": 0.52, "overcast": 0.08, "dusk": 0.3, "night": 0.0}
-SHARP = {"day": 0.5, "overcast": 0.86, "dusk": 0.7, "night": 1.0}
+SHARP = {"day": 0.52, "overcast": 0.86, "dusk": 0.8, "night": 1.0}
 """What a cast shadow leaves of the light."""
 TINTS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "day": ((1.04, 1.01, 0.96), (1.0, 1.0, 1.0), (1.06, 1.01, 0.92)),
     "overcast": ((0.86, 0.88, 0.91), (0.9, 0.9, 0.9), (0.8, 0.83, 0.87)),
-    "dusk": ((0.86, 0.7, 0.58), (0.78, 0.66, 0.68), (0.56, 0.62, 0.76), (0.9, 0.79, 0.62)),
-    "night": ((0.1, 0.11, 0.15), (0.24, 0.19, 0.13), (0.08, 0.1, 0.15), (0.2, 0.2, 0.2)),
+    "dusk": ((0.86, 0.7, 0.58), (0.78, 0.66, 0.68), (0.64, 0.69, 0.82), (0.9, 0.79, 0.62)),
+    "night": ((0.15, 0.16, 0.21), (0.3, 0.24, 0.17), (0.13, 0.15, 0.21), (0.24, 0.24, 0.25)),
 }
 
 
@@ -69,10 +69,10 @@ def headlights(camera: Camera, distance: Pixels) -> Pixels:
     cols = (np.arange(HALF[0], dtype=np.float32) * 2 + 1 - WIDTH / 2) / camera.focal
     rows = (np.arange(HALF[1], dtype=np.float32) * 2 + 1 - HEIGHT / 2) / camera.focal
     ahead = np.tan(np.radians(camera.pitch))
-    wide = np.exp(-((cols / 0.46) ** 2))
-    high = np.where(rows < ahead, np.exp(-(((rows - ahead) / 0.42) ** 2)), 1.0)
-    fall = 1 / (1 + (distance / 17.0) ** 2)
-    return np.asarray(0.95 * wide[None, :] * high[:, None] * fall, np.float32)
+    wide = np.exp(-((cols / 0.56) ** 2))
+    high = np.where(rows < ahead, np.exp(-(((rows - ahead) / 0.8) ** 2)), 1.0)
+    fall = 1 / (1 + (distance / 24.0) ** 2)
+    return np.asarray(1.15 * wide[None, :] * high[:, None] * fall, np.float32)
 
 
 def _air(canvas: Canvas, light: Light, distance: Pixels) -> None:

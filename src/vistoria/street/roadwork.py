@@ -1,6 +1,5 @@
 """What was done to the road: repairs, kerbs, paint."""
 
-import cv2
 import numpy as np
 
 from vistoria.street.canvas import Colour, Pixels
@@ -62,8 +61,7 @@ def kerbs(plan: Plan, street: Street) -> None:
 
 def markings(plan: Plan, street: Street) -> None:
     """Centre line, edge lines and a crossing, worn by traffic."""
-    before = plan.rgb.copy()
-    rng = np.random.default_rng([street.seed, 2])
+    strength = float(np.random.default_rng([street.seed, 2]).uniform(0.45, 0.9))
     white: Colour = (226, 226, 220)
     line: Colour = (222, 172, 48) if street.yellow_lines else white
     half = street.road_width / 2
@@ -71,15 +69,12 @@ def markings(plan: Plan, street: Street) -> None:
     for x in offsets[street.centre_line]:
         if street.centre_line == "dashed":
             for z in np.arange(BEGIN * 2, END * 2, 9.0):
-                plan.fill(box(x - 0.07, x + 0.07, z, z + 3.2), line, 0.92)
+                plan.fill(box(x - 0.07, x + 0.07, z, z + 3.2), line, strength)
         else:
-            plan.fill(box(x - 0.06, x + 0.06, BEGIN * 3, END * 9), line, 0.92)
+            plan.fill(box(x - 0.06, x + 0.06, BEGIN * 3, END * 9), line, strength)
     if street.edge_lines:
         for x in (-half + 0.35, half - 0.35):
-            plan.fill(box(x - 0.06, x + 0.06, BEGIN * 3, END * 9), white, 0.9)
+            plan.fill(box(x - 0.06, x + 0.06, BEGIN * 3, END * 9), white, strength)
     if street.crossing_z is not None:
         for x in np.arange(-half + 0.5, half - 0.5, 1.0):
-            plan.fill(box(x, x + 0.5, street.crossing_z, street.crossing_z + 3.2), white, 0.92)
-    wear = rng.uniform(0.1, 0.55)
-    weight = np.full(before.shape[:2], np.float32(wear))
-    plan.rgb[:] = cv2.blendLinear(before, plan.rgb, weight, 1 - weight)
+            plan.fill(box(x, x + 0.5, street.crossing_z, street.crossing_z + 3.2), white, strength)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from vistoria.street.backdrop import Thing, Tree, cast_all, distance, layout, paint_thing
-from vistoria.street.camera import Floats
+from vistoria.street.camera import HEIGHT, WIDTH, Floats
 from vistoria.street.canvas import Canvas
 from vistoria.street.car import WIDTH as CAR_WIDTH
 from vistoria.street.car import Car
@@ -23,9 +23,12 @@ from vistoria.street.yard import paint_far
 
 def paint_scene(canvas: Canvas, scene: Scene) -> None:
     """Everything but light and air."""
-    paint_sky(canvas, scene)
-    paint_far(canvas, scene.street.seed, 9.0 + scene.street.seed % 11)
+    if sees_sky(scene):
+        paint_sky(canvas, scene)
+        paint_far(canvas, scene.street.seed, 9.0 + scene.street.seed % 11)
     paint_ground(canvas, scene)
+    if isinstance(scene.thing, Cover):
+        paint_cover(canvas, scene, scene.thing)
     things = sorted(
         (thing for thing in layout(scene.street) if fits(scene, thing)),
         key=lambda thing: -distance(scene, thing),
@@ -34,6 +37,7 @@ def paint_scene(canvas: Canvas, scene: Scene) -> None:
     cast_all(shadows, tuple(things))
     _cast_asset(shadows, scene)
     shadows.darken(canvas)
+    things = [thing for thing in things if in_sight(scene, thing)]
     far_off = _asset_distance(scene)
     for thing in things:
         if distance(scene, thing) >= far_off:
@@ -47,17 +51,31 @@ def paint_scene(canvas: Canvas, scene: Scene) -> None:
         paint_occluder(canvas, scene, scene.occluder)
 
 
+def sees_sky(scene: Scene) -> bool:
+    """Whether a corner of the picture reaches over the horizon."""
+    camera = scene.camera
+    steepest = np.degrees(np.arctan(HEIGHT / 2 / camera.focal)) + abs(camera.roll) + 2
+    return bool(camera.pitch + steepest > -1)
+
+
+def in_sight(scene: Scene, thing: Thing) -> bool:
+    """False when a thing lies wholly to one side of the picture or behind."""
+    low, high = _bearings(scene, _footprint(thing))
+    half = float(np.arctan(WIDTH / 2 / scene.camera.focal)) + 0.12
+    return high - low > np.pi / 2 or (low < half and high > -half)
+
+
 def fits(scene: Scene, thing: Thing) -> bool:
     """False when a thing would stand on the asset, hide it, or seem to grow on a pole."""
     asset = scene.thing
     if asset is None:
-        return distance(scene, thing) > 2.5
+        return distance(scene, thing) > 4.0
     low, high = _bearings(scene, _footprint(thing))
     first, last = _bearings(scene, ring(scene))
     overlap = low < last + 0.03 and high > first - 0.03
     near, far = distance(scene, thing), _asset_distance(scene)
     if near < far:
-        return not overlap and near > 2.5
+        return not overlap and near > 4.0
     if isinstance(thing, Car) and isinstance(asset, Cover):
         clear = abs(thing.x - asset.x) > 1.8
         return clear or thing.z > asset.z + 1.5 or thing.z + thing.length < asset.z - 1.5
@@ -116,5 +134,3 @@ def _paint_asset(canvas: Canvas, scene: Scene) -> None:
         paint_pole(canvas, scene, thing)
     elif isinstance(thing, Sign):
         paint_sign(canvas, scene, thing)
-    elif isinstance(thing, Cover):
-        paint_cover(canvas, scene, thing)

@@ -21,10 +21,9 @@ def settle(canvas: Canvas, scene: Scene) -> None:
         _lay(canvas, np.full_like(canvas.rgb, 232), white)
         return
     rng = np.random.default_rng([scene.light.seed, 31])
-    canvas.rgb = cv2.convertScaleAbs(canvas.rgb) if rng.random() < 0 else canvas.rgb
     wet = cv2.resize(1 - 0.24 * bare, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     cv2.multiply(canvas.rgb, cv2.merge([wet] * 3), canvas.rgb, dtype=cv2.CV_8U)
-    pools = np.clip((noise - rng.uniform(0.35, 1.1)) * 4, 0, 1) * 0.62 + 0.1
+    pools = np.clip((noise - rng.uniform(0.35, 1.1)) * 4, 0, 1) * 0.6 + 0.07
     _lay(canvas, _mirrored(canvas), pools.astype(np.float32) * bare)
 
 
@@ -84,7 +83,13 @@ def _bare_ground(canvas: Canvas, scene: Scene) -> tuple[Pixels, Pixels]:
     scale = np.float32(14.0)
     u, v = (x * scale % 512).astype(np.float32), (z * scale % 512).astype(np.float32)
     noise = cv2.remap(tile, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    return bare, noise
+    street = scene.street
+    hard = np.abs(x) < street.road_width / 2 + street.pavement_width
+    if scene.light.weather == "rain":
+        bare = bare * np.where(hard, np.float32(1), np.float32(0.35))
+    else:
+        noise = noise - np.where(hard, np.float32(0.9), np.float32(0))
+    return bare.astype(np.float32), noise
 
 
 def _mirrored(canvas: Canvas) -> Pixels:
@@ -92,8 +97,10 @@ def _mirrored(canvas: Canvas) -> Pixels:
     camera = canvas.camera
     horizon = HEIGHT / 2 + camera.focal * np.tan(np.radians(camera.pitch))
     flip = np.array([[1, 0, 0], [0, -1, 2 * horizon]], np.float64)
+    above = canvas.rgb[:12].reshape(-1, 3).mean(axis=0).tolist()
     flipped = cv2.warpAffine(
-        canvas.rgb, flip, (WIDTH, HEIGHT), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+        canvas.rgb, flip, (WIDTH, HEIGHT), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT,
+        borderValue=above,
     )
     return cv2.blur(flipped, (3, 15))
 
