@@ -1,7 +1,7 @@
 """Every error that Vistoria raises. Each class says who must act.
 
 VistoriaError
-├─ UserError            the person must change something: what, where, next step; no traceback; exit 2
+├─ UserError            the person must act: what, where, next step; no traceback; exit 2
 │  ├─ ConfigError       a setting is missing or wrong; lists each place looked at
 │  ├─ UnknownName       no such source, model, task …; did you mean …
 │  ├─ MissingExtra      a package of an extra is not installed; the install line
