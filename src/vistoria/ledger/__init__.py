@@ -2,6 +2,6 @@
 
 from vistoria.ledger._ledger import Ledger
 from vistoria.ledger._reading import Field, Summary
-from vistoria.ledger._runs import Outcome, Run, RunSpec
+from vistoria.ledger._runs import Outcome, Run, RunSpec, RunState
 
-__all__ = ["Field", "Ledger", "Outcome", "Run", "RunSpec", "Summary"]
+__all__ = ["Field", "Ledger", "Outcome", "Run", "RunSpec", "RunState", "Summary"]

@@ -13,7 +13,7 @@ from vistoria.ledger import _reading, _runs
 from vistoria.ledger._connection import connect
 from vistoria.ledger._manifest import Complete, Manifest
 from vistoria.ledger._reading import Field, Summary
-from vistoria.ledger._runs import Outcome, Run, RunSpec
+from vistoria.ledger._runs import Outcome, Run, RunSpec, RunState
 from vistoria.ledger._writer import Writer
 from vistoria.records import OBSERVATION_COLUMNS, Attempt, Box, ImageRef, Observation
 from vistoria.task import Task
@@ -81,6 +81,10 @@ class Ledger:
     def run(self, run_id: int | None = None) -> Run:
         """A run by number, or the one worked on last; raises UserError where there is none."""
         return _runs.find_run(self._db, run_id)
+
+    def state(self, run: Run) -> RunState:
+        """How the run's last session ended, or "running", "killed", or "planned" without one."""
+        return _runs.state(self._db, run.run_id)
 
     def ordinals(
         self, batch: pa.RecordBatch, complete: Complete | None = None
