@@ -54,8 +54,7 @@ class Canvas:
         if found is None:
             return
         left, top, alpha = found
-        rgb = np.empty((*alpha.shape, 3), np.uint8)
-        rgb[:] = np.clip(colour, 0, 255)
+        rgb = flat(alpha.shape, colour)
         self.blend(left, top, rgb, alpha, near=1 / seen[:, 2].mean(), glow=glow, mark=mark)
 
     def quad(
@@ -157,8 +156,7 @@ class Canvas:
         path = np.round((pixels - [left, top]) * 2**SUBPIXEL).astype(np.int32)
         strength = 255 if thick >= 1 else int(max(0.42, thick) * 255)
         cv2.polylines(alpha, [path], False, strength, max(1, round(thick)), cv2.LINE_AA, SUBPIXEL)
-        rgb = np.empty((*alpha.shape, 3), np.uint8)
-        rgb[:] = np.clip(colour, 0, 255)
+        rgb = flat(alpha.shape, colour)
         self.blend(left, top, rgb, alpha, near=float(np.median(1 / seen[:, 2])), mark=mark)
 
     def blend(
@@ -194,7 +192,7 @@ def outline(pixels: Floats) -> tuple[int, int, Pixels] | None:
         return None
     left, top, right, bottom = window
     alpha = np.zeros((bottom - top, right - left), np.uint8)
-    local = np.clip(pixels - [left, top], -30000, 30000)
+    local = np.maximum(np.minimum(pixels - (left, top), 30000), -30000)
     cv2.fillPoly(
         alpha, [np.round(local * 2**SUBPIXEL).astype(np.int32)], 255, cv2.LINE_AA, SUBPIXEL
     )
@@ -203,11 +201,17 @@ def outline(pixels: Floats) -> tuple[int, int, Pixels] | None:
 
 def frame_window(pixels: Floats, pad: int) -> tuple[int, int, int, int] | None:
     """The part of the frame that points may touch: left, top, right, bottom; None if none."""
-    low = np.floor(np.clip(pixels.min(axis=0), -1e6, 1e6)).astype(int) - pad
-    high = np.ceil(np.clip(pixels.max(axis=0), -1e6, 1e6)).astype(int) + pad
-    left, top = max(0, int(low[0])), max(0, int(low[1]))
-    right, bottom = min(WIDTH, int(high[0])), min(HEIGHT, int(high[1]))
+    low, high = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
+    left, top = max(0, int(max(low[0], -9e5)) - pad), max(0, int(max(low[1], -9e5)) - pad)
+    right, bottom = min(WIDTH, int(min(high[0], 9e5)) + 1 + pad), min(HEIGHT, int(min(high[1], 9e5)) + 1 + pad)
     return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def flat(shape: tuple[int, ...], colour: Colour) -> Pixels:
+    """One colour everywhere, uint8 (rows, cols, 3)."""
+    rgb = np.empty((shape[0], shape[1], 3), np.uint8)
+    rgb[:] = tuple(int(min(255.0, max(0.0, part))) for part in colour)
+    return rgb
 
 
 def plane_near(
@@ -218,7 +222,7 @@ def plane_near(
     seen = camera.to_view(np.stack([origin, origin + across, origin + down]))
     normal = np.cross(seen[1] - seen[0], seen[2] - seen[0])
     offset = float(normal @ seen[0])
-    if abs(offset) < 1e-9:
+    if abs(offset) < 1e-9 or shape[0] * shape[1] < 2500:
         return 1 / max(NEAR, float(seen[:, 2].mean()))
     cols = (np.arange(left, left + shape[1], dtype=np.float32) - WIDTH / 2) / camera.focal
     rows = (np.arange(top, top + shape[0], dtype=np.float32) - HEIGHT / 2) / camera.focal

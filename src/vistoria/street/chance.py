@@ -1,5 +1,6 @@
 """Draw scenes by chance: each part from its own stream of one seed."""
 
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -40,7 +41,8 @@ def draw_scene(seed: int, asset: Asset | None, sign_kind: SignKind | None) -> Sc
     for attempt in range(TRIES):
         rng = np.random.default_rng([seed, attempt])
         scene = _draw(rng, asset, sign_kind)
-        if scene.thing is None or visible_share(scene) >= 0.66:
+        overgrown = isinstance(scene.thing, Pole) and scene.thing.vegetation
+        if scene.thing is None or visible_share(scene) >= (0.88 if overgrown else 0.66):
             return scene
     return scene
 
@@ -57,6 +59,10 @@ def _draw(rng: Rng, asset: Asset | None, sign_kind: SignKind | None) -> Scene:
     elif wanted == "maintenance_cover":
         thing = draw_cover(rng, street)
     camera = draw_camera(rng, street, thing)
+    if isinstance(thing, Sign):
+        thing = replace(thing, facing=float(rng.normal(0, 10)) - 0.65 * bearing(camera, thing))
+    if isinstance(thing, Pole):
+        thing = replace(thing, lean_heading=bearing(camera, thing))
     return Scene(
         street=street,
         light=light,
@@ -65,6 +71,11 @@ def _draw(rng: Rng, asset: Asset | None, sign_kind: SignKind | None) -> Scene:
         thing=thing,
         occluder=draw_occluder(rng, camera, thing),
     )
+
+
+def bearing(camera: Camera, thing: Pole | Sign | Cover) -> float:
+    """The direction from camera to thing, in degrees right of the street's."""
+    return float(np.degrees(np.arctan2(thing.x - camera.x, thing.z - camera.z)))
 
 
 def draw_street(rng: Rng) -> Street:
@@ -195,7 +206,7 @@ def draw_camera(rng: Rng, street: Street, thing: Pole | Sign | Cover | None) -> 
             thing.x, thing.z, distance, lane, 2.5, float(rng.uniform(2, 7)), rng, focal, roll
         )
     if isinstance(thing, Sign):
-        distance = thing.size * focal / float(np.exp(rng.uniform(np.log(44), np.log(190))))
+        distance = thing.size * focal / float(np.exp(rng.uniform(np.log(52), np.log(190))))
         return aim(
             thing.x,
             thing.z,

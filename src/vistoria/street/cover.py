@@ -41,7 +41,7 @@ def _collar(canvas: Canvas, cover: Cover, rng: np.random.Generator) -> None:
 
 
 def top(cover: Cover) -> Texture:
-    """The cover's picture from above, (288, 288)."""
+    """The cover's picture from above, (240, 240)."""
     rng = np.random.default_rng([cover.seed, 23])
     inside = border_distance(cover.shape == "round")
     field = heights(cover)
@@ -53,9 +53,9 @@ def top(cover: Cover) -> Texture:
     rgb = light[..., None] * colour
     rust = np.clip(crop(clouds(512, 1.4, 79), shift, 9, SIDE, SIDE) - 0.6, 0, 1)[..., None] * 0.5
     rgb = rgb * (1 - rust) + light[..., None] * np.array([138, 84, 50], np.float32) * rust
-    gap = ((inside > 4) & (inside <= 8))[..., None]
+    gap = ((inside > 3) & (inside <= 7))[..., None]
     rgb = np.where(gap, 22.0, rgb)
-    rgb = np.where((inside <= 4)[..., None], np.float32(1.1) * colour + 18, rgb)
+    rgb = np.where((inside <= 3)[..., None], np.float32(1.1) * colour + 18, rgb)
     picture: Pixels = np.clip(rgb, 0, 255).astype(np.uint8)
     if cover.cracked:
         _crack(picture, rng)
@@ -69,7 +69,7 @@ def _crack(rgb: Pixels, rng: np.random.Generator) -> None:
     way = np.array([np.cos(turn), np.sin(turn)])
     side = np.array([-way[1], way[0]])
     share = np.linspace(-1, 1, 13)
-    wander = np.cumsum(rng.normal(0, 9, 13))
+    wander = np.cumsum(rng.normal(0, 7.5, 13))
     wander -= wander.mean()
     main = MIDDLE + way * share[:, None] * SIDE * 0.47 + side * wander[:, None]
     lines = [main]
@@ -79,13 +79,13 @@ def _crack(rgb: Pixels, rng: np.random.Generator) -> None:
         aside = way * np.cos(bend) + side * np.sin(bend)
         steps = np.linspace(0, rng.uniform(0.2, 0.4), 6)[:, None] * SIDE
         lines.append(main[at] + aside * steps + rng.normal(0, 3, (6, 2)))
-    for offset, colour, thick in ((2.5, (168, 160, 150), 9), (0, (6, 6, 7), 7)):
+    for offset, colour, thick in ((2.5, (168, 160, 150), 8), (0, (6, 6, 7), 6)):
         for index, line in enumerate(lines):
             path = np.round((line + offset) * 16).astype(np.int32)
             width = thick if index == 0 else thick - 2
             cv2.polylines(rgb, [path], False, colour, width, cv2.LINE_AA, 4)
     at = main[int(rng.integers(3, 10))]
     angle = np.sort(rng.uniform(0, 2 * np.pi, 7))
-    size = rng.uniform(13, 27, (7, 1))
+    size = rng.uniform(12, 24, (7, 1))
     hole = at + np.stack([np.cos(angle), np.sin(angle)], 1) * size
     cv2.fillPoly(rgb, [np.round(hole * 16).astype(np.int32)], (4, 4, 5), cv2.LINE_AA, 4)

@@ -61,8 +61,8 @@ def _spots(growth: Growth, rng: np.random.Generator) -> tuple[Pixels, float]:
         x = 0.5 + rng.uniform(-0.47, 0.47, 620) * y * tiers
         return np.stack([x, y], 1), 5.5
     if growth == "ivy":
-        y = 1 - rng.beta(1.1, 1.8, 420) * 0.97
-        x = 0.5 + rng.normal(0, 0.11 + 0.10 * y, 420).clip(-0.44, 0.44)
+        y = 1 - rng.beta(1.1, 1.8, 330) * 0.97
+        x = 0.5 + rng.normal(0, 0.12 + 0.11 * y, 330).clip(-0.44, 0.44)
         return np.stack([x, y], 1), 5.0
     if growth == "hedge":
         return np.stack([rng.uniform(0.02, 0.98, 900), rng.uniform(0.08, 0.98, 900)], 1), 5.5

@@ -43,7 +43,8 @@ def draw_plan(street: Street, middle: Pixels, step: int) -> Plan:
         plan.band(-edge, edge, street.pavement)
     plan.band(-half, half, street.road)
     _weather_beaten(plan, street)
-    repairs(plan, street)
+    if step < 32:
+        repairs(plan, street)
     kerbs(plan, street)
     markings(plan, street)
     return plan

@@ -15,7 +15,7 @@ SHARP = {"day": 0.52, "overcast": 0.86, "dusk": 0.8, "night": 1.0}
 TINTS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "day": ((1.04, 1.01, 0.96), (1.0, 1.0, 1.0), (1.06, 1.01, 0.92)),
     "overcast": ((0.86, 0.88, 0.91), (0.9, 0.9, 0.9), (0.8, 0.83, 0.87)),
-    "dusk": ((0.86, 0.7, 0.58), (0.78, 0.66, 0.68), (0.64, 0.69, 0.82), (0.9, 0.79, 0.62)),
+    "dusk": ((0.92, 0.78, 0.66), (0.84, 0.74, 0.77), (0.64, 0.69, 0.82), (0.9, 0.79, 0.62)),
     "night": ((0.15, 0.16, 0.21), (0.3, 0.24, 0.17), (0.13, 0.15, 0.21), (0.24, 0.24, 0.25)),
 }
 
@@ -36,7 +36,7 @@ def light_up(canvas: Canvas, scene: Scene) -> None:
     """Colour everything by the time of day, then put air between camera and things."""
     light = scene.light
     tints = TINTS[light.time_of_day]
-    tint = np.array(tints[light.seed // 7 % len(tints)], np.float32)
+    tint = np.array(tints[light.seed % len(tints)], np.float32)
     distance = 1 / np.maximum(cv2.resize(canvas.near, HALF, interpolation=cv2.INTER_NEAREST), 1e-4)
     if light.time_of_day == "night":
         _night(canvas, tint, distance)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vistoria.street.canvas import Colour, Pixels
+from vistoria.street.canvas import Colour, Pixels, flat
 from vistoria.street.material import FINE, SIZE, tile
 from vistoria.street.scene import Ground
 
@@ -35,8 +35,8 @@ class Plan:
 
     def place(self, points: Pixels) -> Pixels:
         """Points (n, 2) of x, z in metres → int32 pixels with four bits of fraction."""
-        local = (points - [self.x0, self.z0]) / self.scale
-        return np.round(np.clip(local, -20000, 20000) * 16).astype(np.int32)
+        local = (points - (self.x0, self.z0)) / self.scale
+        return np.rint(np.maximum(np.minimum(local, 20000), -20000) * 16).astype(np.int32)
 
     def band(self, left: float, right: float, name: Ground) -> None:
         """Cover everything between two lines along the street with a material."""
@@ -62,18 +62,16 @@ class Plan:
     def fill(self, points: Pixels, colour: Colour, strength: float) -> None:
         """Paint a polygon (n, 2) in metres, partly letting the ground through."""
         path = self.place(points)
-        low, high = path.min(axis=0) // 16 - 1, path.max(axis=0) // 16 + 2
-        left, top = np.clip(low, 0, SIDE)
-        right, bottom = np.clip(high, 0, SIDE)
-        if left >= right or top >= bottom or min(high - low) < 3:
+        x, y, wide, high = cv2.boundingRect(path)
+        left, top = max(0, x // 16 - 1), max(0, y // 16 - 1)
+        right, bottom = min(SIDE, (x + wide) // 16 + 2), min(SIDE, (y + high) // 16 + 2)
+        if left >= right or top >= bottom or min(wide, high) < 16:
             return
         part = self.rgb[top:bottom, left:right]
         mask = np.zeros(part.shape[:2], np.uint8)
-        cv2.fillPoly(mask, [path - np.array([left, top]) * 16], 255, cv2.LINE_AA, 4)
+        cv2.fillPoly(mask, [path - (left * 16, top * 16)], 255, cv2.LINE_AA, 4)
         weight = mask.astype(np.float32) * (strength / 255)
-        flat = np.empty_like(part)
-        flat[:] = np.clip(colour, 0, 255)
-        part[:] = cv2.blendLinear(flat, part, weight, 1 - weight)
+        part[:] = cv2.blendLinear(flat(part.shape, colour), part, weight, 1 - weight)
 
     def shade(self, points: Pixels, factor: float) -> None:
         """Darken a polygon (n, 2) in metres."""

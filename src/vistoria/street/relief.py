@@ -7,18 +7,18 @@ from vistoria.street.canvas import Pixels
 from vistoria.street.lettering import text_mask
 from vistoria.street.scene import Cover
 
-SIDE = 288
+SIDE = 240
 MIDDLE = SIDE / 2
 WORDS = ("WATER", "SEWER", "GAS", "TELECOM", "ESGOTO", "AGUA", "DRAIN", "ELECTRIC", "CITY", "D400")
 PATTERNS = ("waffle", "studs", "rings", "spokes", "bars", "diamonds", "checks")
 
 
 def heights(cover: Cover) -> Pixels:
-    """The relief of a cover, float32 (288, 288): 0 low, 1 high."""
+    """The relief of a cover, float32 (240, 240): 0 low, 1 high."""
     rng = np.random.default_rng([cover.seed, 17])
     field = pattern(PATTERNS[int(rng.integers(0, len(PATTERNS)))], rng)
     inside = border_distance(cover.shape == "round")
-    field = field * (inside > 30) + 0.75 * ((inside > 8) & (inside <= 24))
+    field = field * (inside > 25) + 0.75 * ((inside > 7) & (inside <= 20))
     field = np.asarray(field, np.float32)
     if rng.random() < 0.7:
         _word(field, rng, plate=rng.random() < 0.6)
@@ -29,7 +29,7 @@ def heights(cover: Cover) -> Pixels:
 
 
 def border_distance(is_round: bool) -> Pixels:
-    """Pixels to the rim, negative outside, (288, 288)."""
+    """Pixels to the rim, negative outside, (240, 240)."""
     at = np.abs(np.arange(SIDE) + 0.5 - MIDDLE)
     if is_round:
         return np.asarray(MIDDLE - 1 - np.hypot(at[:, None], at[None, :]))
@@ -39,7 +39,7 @@ def border_distance(is_round: bool) -> Pixels:
 def pattern(name: str, rng: np.random.Generator) -> Pixels:
     """One of the usual patterns over the whole square, float 0 … 1."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] - MIDDLE
-    step = float(rng.uniform(19, 27))
+    step = float(rng.uniform(16, 23))
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
     if name == "waffle":
         return np.asarray(((x % step < step * 0.62) & (y % step < step * 0.62)) * 1.0)
@@ -73,7 +73,7 @@ def pattern(name: str, rng: np.random.Generator) -> Pixels:
 
 def _word(field: Pixels, rng: np.random.Generator, *, plate: bool) -> None:
     word = WORDS[int(rng.integers(0, len(WORDS)))]
-    wide, high = min(170, 34 * len(word)), 40
+    wide, high = min(142, 28 * len(word)), 34
     top, left = int(MIDDLE - high / 2), int(MIDDLE - wide / 2)
     if plate:
         cv2.rectangle(field, (left - 10, top - 8), (left + wide + 10, top + high + 8), 0.1, -1)

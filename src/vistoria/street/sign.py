@@ -24,7 +24,7 @@ def paint_sign(canvas: Canvas, scene: Scene, sign: Sign) -> None:
     shade = facing(scene.light, np.array([np.sin(turn), 0.0, -np.cos(turn)]))
     glow = 0
     if scene.light.time_of_day == "night":
-        glow = {"clean": 205, "graffiti": 190, "faded": 165}[sign.condition]
+        glow = {"clean": 205, "graffiti": 190, "faded": 188}[sign.condition]
     if rng.random() < 0.18:
         _below(canvas, sign, shade, glow)
     rgb, alpha = new_plate(sign)
