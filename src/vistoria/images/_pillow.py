@@ -8,7 +8,7 @@ from typing import IO, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -63,6 +63,17 @@ _BROKEN = (
 _CUT = (EOFError, IndexError, struct.error)
 _DEEP_GREY = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
 _WITH_ALPHA = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""Exif's orientation → what makes the image upright."""
+_TRANSPOSING = {_TURNS[number] for number in (5, 6, 7, 8)}
 _T = TypeVar("_T")
 
 
@@ -77,14 +88,13 @@ class PillowFile:
             width, height = image.size
             if width * height > max_pixels:
                 raise too_many_pixels(width, height, max_pixels)
-            self._orientation = self._read(image.getexif).get(0x0112, 1)
-        turned = self._orientation in {5, 6, 7, 8}
-        self.width, self.height = (height, width) if turned else (width, height)
+            self._turn = _TURNS.get(self._read(partial(_orientation, image)))
+        self.width, self.height = (height, width) if self._turn in _TRANSPOSING else (width, height)
 
     @property
     def upright(self) -> bool:
         """Whether the pixels are stored the right way up."""
-        return self._orientation not in range(2, 9)
+        return self._turn is None
 
     def check(self) -> None:
         """Reads the whole file; raises ImageTruncated or ImageCorrupt."""
@@ -98,7 +108,10 @@ class PillowFile:
         check_whole(self._data, self.mime_type)
         with self._open() as image:
             self._read(image.load)
-            return self._read(partial(_rgb, image))
+            pixels = self._read(partial(_rgb, image))
+        if self._turn is None:
+            return pixels
+        return np.array(Image.fromarray(pixels).transpose(self._turn))
 
     def _open(self) -> ImageFile:
         return self._read(partial(_READERS[self.mime_type], io.BytesIO(self._data)))
@@ -115,8 +128,16 @@ class PillowFile:
             raise ImageCorrupt(said) from error
 
 
+def _orientation(image: ImageFile) -> int:
+    """Exif's number for how the image lies in the file: 1 to 8."""
+    if not isinstance(image, PngImageFile):
+        return int(image.getexif().get(0x0112, 1))
+    exif = Image.Exif()  # PngImageFile.getexif would decode the whole image first
+    exif.load(image.info.get("exif", b""))
+    return int(exif.get(0x0112, 1))
+
+
 def _rgb(image: Image.Image) -> NDArray[np.uint8]:
-    ImageOps.exif_transpose(image, in_place=True)
     if image.mode in _DEEP_GREY:
         image = Image.fromarray(_eight_bits(np.asarray(image)))
     elif image.mode in _WITH_ALPHA or "transparency" in image.info:

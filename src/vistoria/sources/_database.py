@@ -14,6 +14,7 @@ from vistoria.sources._schema import BATCH_ROWS
 __all__ = ["Database", "brief", "condition_message", "identifier", "literal"]
 
 _ROW = "vistoria row"
+_TABLES = "SELECT table_schema, table_name FROM information_schema.tables ORDER BY ALL"
 
 _SETTINGS = {
     "python_enable_replacements": "false",  # else SQL could name this process's Python variables
@@ -51,6 +52,10 @@ class Database:
             raise duckdb.ParserException("expected one expression, not several statements")
         relation = self._connection.cursor().sql(query)
         return dict(zip(relation.columns, relation.types, strict=True))
+
+    def tables(self) -> list[tuple[str, str]]:
+        """Schema and name of each table and view, sorted."""
+        return self._connection.cursor().execute(_TABLES).fetchall()
 
     def value(self, query: str) -> int:
         """The single integer that a query answers; raises duckdb.Error."""

@@ -30,7 +30,7 @@ class Profile:
     any_of: tuple[str, ...] = ()
     table: str | None = None
 
-    def fits(self, has: Callable[[str], bool], table: str) -> bool:
+    def fits(self, has: Callable[[str], object], table: str) -> bool:
         """Whether a table with these paths and this name is of this kind."""
         return (
             (self.table is None or re.search(self.table, table) is not None)
@@ -67,7 +67,7 @@ def profile_named(name: str) -> Profile:
     raise UnknownName("profile", name, tuple(profile.name for profile in known_profiles()))
 
 
-def detect(has: Callable[[str], bool], table: str) -> Profile:
+def detect(has: Callable[[str], object], table: str) -> Profile:
     """The first profile that a table with these paths and this name fits."""
     return next(profile for profile in known_profiles() if profile.fits(has, table))
 
@@ -76,21 +76,25 @@ def map_columns(
     profile: Profile,
     overrides: Mapping[str, str],
     find: Callable[[str], T | None],
+    evaluate: Callable[[str], T | None],
     *,
     place: str,
     present: tuple[str, ...],
 ) -> dict[str, tuple[str, T]]:
     """Our column → (their path, what `find` made of it), for those that exist.
 
-    Without an id column the image address is the id: unlike a row number it stays the same when
-    rows are added. `place` and `present` (the columns there are) serve the error message. Raises
-    ConfigError if an override does not exist or no column holds the image address.
+    An override may also be an expression, which `evaluate` understands. Without an id column the
+    image address is the id: unlike a row number it stays the same when rows are added. `place`
+    and `present` (the columns there are) serve the error message. Raises ConfigError if an
+    override does not exist or no column holds the image address.
     """
     mapped: dict[str, tuple[str, T]] = {}
     for ours in OBSERVATION_COLUMNS:
-        paths = (overrides[ours],) if ours in overrides else profile.columns.get(ours, ())
-        for path in paths:
+        override = overrides.get(ours)
+        for path in profile.columns.get(ours, ()) if override is None else (override,):
             found = find(path)
+            if found is None and override is not None:
+                found = evaluate(path)
             if found is not None:
                 mapped[ours] = (path, found)
                 break
@@ -107,7 +111,7 @@ def map_columns(
             f"{place} has no column that profile {profile.name!r} knows as the image address. "
             f"Its columns: {_listing(present)}. Say which one it is, e.g. "
             f'columns = {{ uri = "{present[0] if present else "photo_url"}" }}.',
-            looked_at=tuple(f"column {path!r}" for path in profile.columns["uri"]),
+            looked_at=(f"columns {', '.join(profile.columns['uri'])}",),
         )
     mapped.setdefault("observation_id", mapped["uri"])
     return {ours: mapped[ours] for ours in OBSERVATION_COLUMNS if ours in mapped}

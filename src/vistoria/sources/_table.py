@@ -11,7 +11,7 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
-from vistoria.errors import UserError
+from vistoria.errors import ConfigError, UserError
 from vistoria.records import OBSERVATION_COLUMNS
 from vistoria.sources import Selection, SourceOptions
 from vistoria.sources._casts import address_sql, cast_sql
@@ -21,7 +21,7 @@ from vistoria.sources._exif import complete
 from vistoria.sources._profiles import detect, map_columns, profile_named
 from vistoria.sources._schema import SCHEMA, sample_sql
 
-__all__ = ["Relation", "TableFiles", "TableSource", "plain_relation", "table_files"]
+__all__ = ["Relation", "TableFiles", "TableSource", "plain_relation", "refuse_query", "table_files"]
 
 _OURS = {name: f"vistoria {name}" for name in OBSERVATION_COLUMNS}
 """Inside a query our columns bear names that no table has, so that theirs stay usable."""
@@ -70,16 +70,14 @@ class TableSource:
         self._relation, shapes = its.sql, its.columns
         self._known = tuple(shapes)
 
-        def found(path: str) -> Found | None:
-            return find(path, shapes) or self._expression(path)
+        def there(path: str) -> Found | None:
+            return find(path, shapes)
 
-        def has(path: str) -> bool:
-            return find(path, shapes) is not None
-
-        profile = profile_named(options.profile) if options.profile else detect(has, its.name)
+        profile = profile_named(options.profile) if options.profile else detect(there, its.name)
         mapped = map_columns(
-            profile, options.columns, found, place=repr(address), present=self._known
-        )
+            profile, options.columns, there, self._expression, place=repr(address),
+            present=self._known,
+        )  # fmt: skip
         self.profile = profile.name
         self.mapping: Mapping[str, str] = {ours: path for ours, (path, _) in mapped.items()}
         self._select = _select(
@@ -139,6 +137,14 @@ class TableSource:
             yield
         except duckdb.Error as error:
             raise UserError(f"cannot read {self.address!r}: {brief(error)}") from error
+
+
+def refuse_query(address: str, options: SourceOptions) -> None:
+    """Raises ConfigError if a table or query is asked of a file that is one table."""
+    if options.table is not None or options.query is not None:
+        raise ConfigError(
+            f"{address!r} is one table: leave out table and query, or choose rows with where."
+        )
 
 
 def table_files(address: str, schemes: tuple[str, ...]) -> TableFiles:

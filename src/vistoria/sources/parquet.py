@@ -2,7 +2,7 @@
 
 from vistoria.sources import Source, SourceOptions
 from vistoria.sources._database import Database
-from vistoria.sources._table import Relation, TableSource, plain_relation, table_files
+from vistoria.sources._table import Relation, TableSource, plain_relation, refuse_query, table_files
 
 __all__ = ["SCHEMES", "SUFFIXES", "open_source"]
 
@@ -15,6 +15,7 @@ def open_source(address: str, options: SourceOptions) -> Source:
 
     Raises UserError if there is no such file or it is no Parquet file.
     """
+    refuse_query(address, options)
     files = table_files(address, SCHEMES)
     sql = f"read_parquet({files.sql}, binary_as_string=true)"
 
