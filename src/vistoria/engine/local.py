@@ -87,6 +87,7 @@ class _Session:
     async def run(self) -> Report:
         plan, report = self._plan, self._report
         started = time.monotonic()
+        self._ledger.bury_sessions(plan.run)
         session_id = self._ledger.start_session(plan.run)
         self._emit(Started(run_id=plan.run.run_id, total=plan.total, pending=plan.pending))
         outcome: Outcome = "failed"

@@ -1,7 +1,21 @@
 """The record of everything asked and answered: one SQLite file, append-only."""
 
+from vistoria.ledger._calls import Bounds, Call, Refusal, Spending
 from vistoria.ledger._ledger import Ledger
 from vistoria.ledger._reading import Field, Summary
-from vistoria.ledger._runs import Outcome, Run, RunSpec, RunState
+from vistoria.ledger._runs import Run, RunSpec
+from vistoria.ledger._sessions import Outcome, RunState
 
-__all__ = ["Field", "Ledger", "Outcome", "Run", "RunSpec", "RunState", "Summary"]
+__all__ = [
+    "Bounds",
+    "Call",
+    "Field",
+    "Ledger",
+    "Outcome",
+    "Refusal",
+    "Run",
+    "RunSpec",
+    "RunState",
+    "Spending",
+    "Summary",
+]

@@ -10,10 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vistoria.ledger import _reading, _runs
+from vistoria.ledger._calls import Call, Refusal, Spending, spending
 from vistoria.ledger._connection import connect
 from vistoria.ledger._manifest import Complete, Manifest
 from vistoria.ledger._reading import Field, Summary
-from vistoria.ledger._runs import Outcome, Run, RunSpec, RunState
+from vistoria.ledger._runs import Run, RunSpec
+from vistoria.ledger._sessions import Outcome, RunState, Sessions
 from vistoria.ledger._writer import Writer
 from vistoria.records import OBSERVATION_COLUMNS, Attempt, Box, ImageRef, Observation
 from vistoria.task import Task
@@ -37,6 +39,7 @@ class Ledger:
         """Opens `path`; raises ConfigError when it cannot."""
         self.path = path
         self._db = connect(path, create=create)
+        self._sessions = Sessions(self._db, path)
         self._manifest: Manifest | None = None
         self._writer: Writer | None = None
 
@@ -67,12 +70,29 @@ class Ledger:
         return self.run(run_id), known
 
     def start_session(self, run: Run) -> int:
-        """Notes that a process works on the run."""
-        return _runs.start_session(self._db, run.run_id)
+        """Notes that this process works on the run."""
+        return self._sessions.start(run.run_id)
 
     def end_session(self, session_id: int, outcome: Outcome) -> None:
         """Notes how that ended."""
-        _runs.end_session(self._db, session_id, outcome)
+        self._sessions.end(session_id, outcome)
+
+    def bury_sessions(self, run: Run) -> tuple[int, ...]:
+        """Ends the sessions of processes that were killed; returns the ordinals of observations
+        that they had asked about without learning the answer."""
+        return self._sessions.bury(run.run_id)
+
+    async def open_call(self, call: Call) -> int | Refusal:
+        """The number of a call, once it is on disk that it will be sent, or why it may not be."""
+        return await self._writing().open_call(call)
+
+    def settle_call(self, call_id: int, bill: Spending | None) -> None:
+        """Notes what a call has cost; None when nobody knows, so that it counts at its most."""
+        self._writing().settle_call(call_id, bill)
+
+    def spending(self, run: Run) -> Spending:
+        """What the run has spent, open and lost calls counted at their most."""
+        return spending(self._db, run.run_id)
 
     def runs(self) -> tuple[Run, ...]:
         """Every run, oldest first."""
@@ -84,7 +104,7 @@ class Ledger:
 
     def state(self, run: Run) -> RunState:
         """How the run's last session ended, or "running", "killed", or "planned" without one."""
-        return _runs.state(self._db, run.run_id)
+        return self._sessions.state(run.run_id)
 
     def ordinals(
         self, batch: pa.RecordBatch, complete: Complete | None = None
@@ -137,9 +157,12 @@ class Ledger:
 
     def record(self, attempts: Sequence[Attempt]) -> None:
         """Hands over finished attempts; on disk within half a second."""
+        self._writing().add(attempts)
+
+    def _writing(self) -> Writer:
         if self._writer is None:
             self._writer = Writer(self.path)
-        self._writer.add(attempts)
+        return self._writer
 
     def flush(self) -> None:
         """Returns when every attempt recorded so far is on disk."""

@@ -2,11 +2,10 @@
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +13,6 @@ from numpy.typing import NDArray
 from vistoria.errors import UserError
 from vistoria.ledger._manifest import transaction
 from vistoria.task import Task
-
-Outcome: TypeAlias = Literal["finished", "stopped", "interrupted", "failed"]
-RunState: TypeAlias = Outcome | Literal["planned", "running", "killed"]
-
-_ALIVE = 120.0  # seconds without an attempt after which a process that never ended counts as killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,45 +88,6 @@ def begin(db: sqlite3.Connection, spec: RunSpec, *, fresh: bool) -> tuple[int, b
         )
         assert cursor.lastrowid is not None
         return cursor.lastrowid, False
-
-
-def start_session(db: sqlite3.Connection, run_id: int) -> int:
-    """Notes that the run's command was started; returns the session's id."""
-    cursor = db.execute("INSERT INTO sessions (run_id, started_at) VALUES (?, ?)", (run_id, now()))
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
-
-
-def end_session(db: sqlite3.Connection, session_id: int, outcome: Outcome) -> None:
-    """Notes how it ended."""
-    db.execute(
-        "UPDATE sessions SET ended_at = ?, outcome = ? WHERE session_id = ?",
-        (now(), outcome, session_id),
-    )
-
-
-def state(db: sqlite3.Connection, run_id: int) -> RunState:
-    """How the run's last session ended, or "running", "killed", or "planned" if there was none.
-
-    A killed process leaves no note: it is told from a running one by its silence.
-    """
-    last = db.execute(
-        "SELECT outcome, unixepoch(started_at) FROM sessions WHERE run_id = ? "
-        "ORDER BY session_id DESC",
-        (run_id,),
-    ).fetchone()
-    if last is None:
-        return "planned"
-    outcome, started = last
-    if outcome is not None:
-        known: Outcome = outcome
-        return known
-    newest = db.execute(
-        "SELECT started_at + seconds FROM attempts WHERE run_id = ? ORDER BY attempt_id DESC",
-        (run_id,),
-    ).fetchone()
-    heard = max(started, newest[0] if newest else 0)
-    return "running" if time.time() - heard < _ALIVE else "killed"
 
 
 def set_scope(db: sqlite3.Connection, run_id: int, ordinals: NDArray[np.int64]) -> None:

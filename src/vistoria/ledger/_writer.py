@@ -1,15 +1,18 @@
-"""The one thread that appends attempts, many to a commit."""
+"""The one thread that writes attempts and calls, many to a commit."""
 
+import asyncio
 import json
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from vistoria.errors import UserError
+from vistoria.ledger._calls import Call, Refusal, Spending, open_call, settle_call
 from vistoria.ledger._connection import connect
 from vistoria.ledger._manifest import transaction
 from vistoria.records import Attempt
@@ -24,12 +27,31 @@ _COLUMNS = (
 _INSERT = f"INSERT INTO attempts ({', '.join(_COLUMNS)}) VALUES (?{', ?' * (len(_COLUMNS) - 1)})"
 
 
+@dataclass(slots=True)
+class _Opening:
+    """A call that waits for leave to be sent."""
+
+    call: Call
+    loop: asyncio.AbstractEventLoop
+    leave: "asyncio.Future[int | Refusal]"
+    result: "int | Refusal | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    call_id: int
+    bill: Spending | None
+
+
+_Item: TypeAlias = "Sequence[Attempt] | _Opening | _Settling | threading.Event | None"
+
+
 class Writer:
-    """Takes attempts from any thread; a full queue makes the giver wait."""
+    """Takes attempts and calls from any thread; a full queue makes the giver wait."""
 
     def __init__(self, path: Path) -> None:
-        """Starts the thread, which opens a connection of its own."""
-        self._queue: queue.Queue[Sequence[Attempt] | threading.Event | None] = queue.Queue(256)
+        """Starts the thread, which has a connection of its own."""
+        self._queue: queue.Queue[_Item] = queue.Queue(4096)
         self._error: Exception | None = None
         self._db = connect(path)
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
@@ -39,6 +61,18 @@ class Writer:
         """Hands over finished attempts; raises UserError when an earlier commit failed."""
         self._raise_error()
         self._queue.put(attempts)
+
+    async def open_call(self, call: Call) -> int | Refusal:
+        """The number of the call, once it is on disk that it will be sent, or why not."""
+        self._raise_error()
+        loop = asyncio.get_running_loop()
+        leave: asyncio.Future[int | Refusal] = loop.create_future()
+        self._queue.put(_Opening(call, loop, leave))
+        return await leave
+
+    def settle_call(self, call_id: int, bill: Spending | None) -> None:
+        """Hands over what a call has cost; None when nobody knows."""
+        self._queue.put(_Settling(call_id, bill))
 
     def flush(self) -> None:
         """Returns when everything added so far is on disk."""
@@ -60,41 +94,74 @@ class Writer:
 
     def _work(self) -> None:
         while True:
-            attempts, waiting, ended = self._collect()
+            items = self._collect()
             try:
-                if self._error is None and attempts:
-                    self._commit(attempts)
+                if self._error is None:
+                    self._commit(items)
             except sqlite3.Error as error:
                 # Kept for the giver; the thread goes on emptying the queue so that nobody hangs.
                 self._error = error
-            for event in waiting:
-                event.set()
-            if ended:
+            self._tell(items)
+            if items[-1] is None:
                 return
 
-    def _collect(self) -> tuple[list[Attempt], list[threading.Event], bool]:
-        """Waits for work, then gathers one commit's worth."""
-        attempts: list[Attempt] = []
-        waiting: list[threading.Event] = []
-        item = self._queue.get()
-        deadline = time.monotonic() + _COMMIT_SECONDS
-        while True:
-            if item is None:
-                return attempts, waiting, True
-            if isinstance(item, threading.Event):
-                waiting.append(item)
-                return attempts, waiting, False
-            attempts.extend(item)
-            if len(attempts) >= _COMMIT_ROWS:
-                return attempts, waiting, False
-            try:
-                item = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                return attempts, waiting, False
+    def _collect(self) -> list[_Item]:
+        """Waits for work, then gathers one commit's worth.
 
-    def _commit(self, attempts: Iterable[Attempt]) -> None:
+        Attempts alone may wait for company; whoever waits for a commit gets one at once, together
+        with all that queued up during the last.
+        """
+        items: list[_Item] = []
+        rows, deadline = 0, time.monotonic() + _COMMIT_SECONDS
+        patient = True
+        while rows < _COMMIT_ROWS:
+            try:
+                wait = max(0.0, deadline - time.monotonic()) if patient else 0.0
+                item = self._queue.get(timeout=wait if items else None)
+            except queue.Empty:
+                break
+            if not items:
+                deadline = time.monotonic() + _COMMIT_SECONDS
+            items.append(item)
+            if item is None or isinstance(item, threading.Event):
+                break
+            patient = patient and not isinstance(item, _Opening)
+            rows += len(item) if isinstance(item, Sequence) else 1
+        return items
+
+    def _commit(self, items: Sequence[_Item]) -> None:
+        attempts: list[Attempt] = []
         with transaction(self._db):
+            for item in items:
+                if isinstance(item, _Settling):
+                    settle_call(self._db, item.call_id, item.bill)
+                elif isinstance(item, Sequence):
+                    attempts += item
             self._db.executemany(_INSERT, map(_row, attempts))
+            for item in items:  # last, so that they see what has just been answered and paid
+                if isinstance(item, _Opening):
+                    item.result = open_call(self._db, item.call)
+
+    def _tell(self, items: Sequence[_Item]) -> None:
+        """Wakes those who wait: each event loop once, however many calls it opened."""
+        loops: dict[asyncio.AbstractEventLoop, list[_Opening]] = {}
+        for item in items:
+            if isinstance(item, threading.Event):
+                item.set()
+            elif isinstance(item, _Opening):
+                loops.setdefault(item.loop, []).append(item)
+        for loop, openings in loops.items():
+            loop.call_soon_threadsafe(self._give_leave, openings)
+
+    def _give_leave(self, openings: Sequence[_Opening]) -> None:
+        for opening in openings:
+            if opening.leave.cancelled():
+                if isinstance(opening.result, int):  # nobody will send it
+                    self.settle_call(opening.result, Spending())
+            elif opening.result is None:
+                opening.leave.set_exception(UserError(f"cannot write to the ledger: {self._error}"))
+            else:
+                opening.leave.set_result(opening.result)
 
 
 def _row(a: Attempt) -> tuple[Any, ...]:

@@ -61,6 +61,31 @@ CREATE TABLE sessions (
   outcome TEXT                     -- finished, stopped, interrupted, failed
 );
 
+-- One row per call to a service, written before it is sent. While it is open, and for good when
+-- its outcome was lost, `money` and `tokens` are the most it can have cost; once settled, its bill.
+CREATE TABLE calls (
+  call_id INTEGER PRIMARY KEY,
+  session_id INTEGER NOT NULL REFERENCES sessions,
+  run_id INTEGER NOT NULL,
+  question_id INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'settled', 'lost')),
+  requests INTEGER NOT NULL,       -- 1, or 0 when it was refused
+  money INTEGER NOT NULL,          -- billionths of a US dollar
+  tokens INTEGER NOT NULL,
+  sent_at REAL NOT NULL            -- seconds since 1970
+);
+-- Two processes cannot have the same call open; open calls are few, so the index stays small.
+CREATE UNIQUE INDEX calls_open ON calls (question_id, ordinal) WHERE state = 'open';
+
+-- What each run has spent and reserved: the sums of its calls, kept in the same transactions.
+CREATE TABLE spending (
+  run_id INTEGER PRIMARY KEY REFERENCES runs,
+  requests INTEGER NOT NULL,
+  money INTEGER NOT NULL,
+  tokens INTEGER NOT NULL
+);
+
 -- The observations of a run, as ranges of ordinals.
 CREATE TABLE scopes (
   run_id INTEGER NOT NULL REFERENCES runs,
