@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -33,7 +34,7 @@ class Answer(NamedTuple):
 
 
 class Http:
-    """Posts, with as many calls at once as the engine lets through."""
+    """Posts to one service, with as many calls at once as the engine lets through."""
 
     def __init__(self, *, timeout: float) -> None:
         """`timeout`: seconds for a whole call, its answer included."""
@@ -46,7 +47,7 @@ class Http:
         """The answer, whatever its status; raises TransientError or ConfigError without one."""
         data = io.BytesIO(body) if len(body) > _COPIED else body
         try:
-            async with self._session().post(url, data=data, headers=headers) as response:
+            async with self._session(url).post(url, data=data, headers=headers) as response:
                 return Answer(response.status, response.headers, await response.read())
         except TimeoutError:
             raise TransientError(
@@ -58,7 +59,7 @@ class Http:
             said = str(error) or type(error).__name__
             raise TransientError(f"no answer from {_host(url)}: {said}") from None
 
-    def _session(self) -> aiohttp.ClientSession:
+    def _session(self, url: str) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop)
         if session is None:
@@ -72,7 +73,8 @@ class Http:
                     "User-Agent": "vistoria",
                 },
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
+                # Found once: trust_env would look for it in a thread at each call.
+                proxy=_proxy(url),
             )
         return session
 
@@ -132,3 +134,9 @@ def _seconds(text: str) -> float | None:
 
 def _host(url: str) -> str:
     return urlsplit(url).netloc
+
+
+def _proxy(url: str) -> str | None:
+    parts = urlsplit(url)
+    assert parts.hostname
+    return None if proxy_bypass(parts.hostname) else getproxies().get(parts.scheme)
