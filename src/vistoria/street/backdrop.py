@@ -5,17 +5,19 @@ from functools import lru_cache
 
 import numpy as np
 
-from vistoria.street.bar import paint_bar
+from vistoria.street.bar import Finish, paint_bar
 from vistoria.street.canvas import Canvas
 from vistoria.street.car import WIDTH as CAR_WIDTH
 from vistoria.street.car import Car, paint_car
 from vistoria.street.foliage import foliage
+from vistoria.street.geometry import rise
 from vistoria.street.house import House, paint_house
 from vistoria.street.scene import Light, Scene, Street
 from vistoria.street.shadow import Shadows
 from vistoria.street.yard import Border, paint_border
 
 BEGIN, END = -34.0, 84.0
+BARK = Finish("wood", 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,14 +144,14 @@ def cast_all(shadows: Shadows, things: tuple[Thing, ...]) -> None:
         elif isinstance(thing, Tree):
             top = thing.trunk + thing.size * 0.5
             low = np.array([thing.x, 0, thing.z])
-            shadows.bar(low, low + [0, top, 0], 0.16)
-            shadows.crown(low + [0, top, 0], thing.size * 0.4)
+            shadows.bar(low, low + rise(top), 0.16)
+            shadows.crown(low + rise(top), thing.size * 0.4)
         elif isinstance(thing, Car):
             half, end = CAR_WIDTH / 2, thing.z + thing.length
             floor = [[thing.x - half, 0, thing.z], [thing.x + half, 0, thing.z],
                      [thing.x + half, 0, end], [thing.x - half, 0, end]]  # fmt: skip
-            shadows.patch(np.array(floor, float) * [1, 1, 1], min(0.45, shadows.leaves))
-            roof = np.array(floor, float) + [0, 1.3, 0]
+            shadows.patch(np.array(floor, float), min(0.45, shadows.leaves))
+            roof = np.array(floor, float) + rise(1.3)
             shadows.solid(np.vstack([floor, roof]))
 
 
@@ -168,17 +170,17 @@ def paint_thing(canvas: Canvas, thing: Thing, light: Light) -> None:
 def _tree(canvas: Canvas, tree: Tree) -> None:
     base = np.array([tree.x, 0.0, tree.z])
     if tree.conifer:
-        paint_bar(canvas, base, base + [0, 1.2, 0], 0.14, "wood", variant=1)
+        paint_bar(canvas, base, base + rise(1.2), 0.14, BARK)
         texture = foliage("conifer", tree.variant)
-        canvas.sprite(texture, base + [0, 0.4, 0], tree.size * 0.7, tree.size * 1.45)
+        canvas.sprite(texture, base + rise(0.4), tree.size * 0.7, tree.size * 1.45)
         return
-    top = base + [0, tree.trunk + tree.size * 0.45, 0]
-    paint_bar(canvas, base, top, 0.17, "wood", variant=1, thin=0.1)
+    top = base + rise(tree.trunk + tree.size * 0.45)
+    paint_bar(canvas, base, top, 0.17, BARK, thin=0.1)
     near = abs(tree.z - canvas.camera.z) < 26
     for side in (-0.22, 0.2) if near else ():
-        fork = base + [0, tree.trunk * 0.9, 0]
-        paint_bar(canvas, fork, top + [side * tree.size, 0, 0], 0.08, "wood", variant=1, thin=0.04)
-    crown = base + [0, tree.trunk, 0]
+        fork = base + rise(tree.trunk * 0.9)
+        paint_bar(canvas, fork, top + np.array([side * tree.size, 0, 0]), 0.08, BARK, thin=0.04)
+    crown = base + rise(tree.trunk)
     canvas.sprite(foliage("crown", tree.variant), crown, tree.size, tree.size * 0.92)
 
 

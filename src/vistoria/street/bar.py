@@ -1,5 +1,6 @@
 """Round bars (poles, posts, trunks): material around them, light across them."""
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
@@ -13,6 +14,17 @@ from vistoria.street.geometry import strip
 from vistoria.street.noise import clouds, crop, grain
 
 Bark = Literal["wood", "concrete", "metal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What a bar is made of; `sunny` says from where it is lit, -1 left … 1 right."""
+
+    material: Bark
+    variant: int = 0
+    sunny: float = 0.4
+
+
 WIDE, LONG = 48, 1024
 """Pixels across half the girth and along; one along is a centimetre."""
 VARIANTS = 4
@@ -23,14 +35,12 @@ def paint_bar(
     start: npt.ArrayLike,
     end: npt.ArrayLike,
     radius: float,
-    material: Bark,
+    finish: Finish,
     mark: Mark = None,
     *,
     thin: float | None = None,
-    variant: int = 0,
-    sunny: float = 0.4,
 ) -> None:
-    """A bar from start to end; `thin` is the radius at the end, `sunny` -1 left … 1 right lit."""
+    """A bar from start to end, in metres; `thin` is the radius at the end."""
     first, last = np.asarray(start, float), np.asarray(end, float)
     ring = strip(canvas.camera, first, last, radius, radius if thin is None else thin)
     seen = canvas.camera.to_view(ring)
@@ -43,7 +53,7 @@ def paint_bar(
     if found is None:
         return
     left, top, alpha = found
-    texture = bark_lit(material, variant, float(np.linalg.norm(last - first)), sunny)
+    texture = bark_lit(finish, float(np.linalg.norm(last - first)))
     rows, cols = texture.shape[:2]
     width = float(np.linalg.norm(pixels[0] - pixels[1]))
     if width < WIDE / 2:
@@ -56,15 +66,15 @@ def paint_bar(
     canvas.warp(Texture(rgb=texture), np.asarray(bend), left, top, alpha, near=near, mark=mark)
 
 
-def bark_lit(material: Bark, variant: int, length: float, sunny: float) -> Pixels:
+def bark_lit(finish: Finish, length: float) -> Pixels:
     """The bar's picture (rows, 48, 3), foot at the last row, with light across it."""
     rows = int(np.clip(length * 100, 8, LONG))
-    base = bark(material, variant % VARIANTS)[LONG - rows :]
+    base = bark(finish.material, finish.variant % VARIANTS)[LONG - rows :]
     across = np.linspace(-1, 1, WIDE, dtype=np.float32)
-    if material == "metal":
-        light = _metal_light(across, sunny)
+    if finish.material == "metal":
+        light = _metal_light(across, finish.sunny)
     else:
-        light = 1.02 - 0.5 * np.abs(across) ** 2.6 + 0.24 * sunny * across
+        light = 1.02 - 0.5 * np.abs(across) ** 2.6 + 0.24 * finish.sunny * across
     return np.clip(base * light[None, :, None], 0, 255).astype(np.uint8)
 
 
@@ -79,7 +89,8 @@ def _metal_light(across: Pixels, sunny: float) -> Pixels:
 def bark(material: Bark, variant: int) -> Pixels:
     """Unlit material, float32 (1024, 48, 3); the foot of the bar is at the last row."""
     makers = {"wood": _wood, "concrete": _concrete, "metal": _metal}
-    return makers[material](variant).astype(np.float32)
+    made: Pixels = makers[material](variant).astype(np.float32)
+    return made
 
 
 def _wood(variant: int) -> Pixels:

@@ -1,4 +1,4 @@
-"""The picture while it is painted, back to front, with depth, self-lit parts and the asset's mark."""
+"""The picture while it is painted, back to front, with depth, glow and the asset's mark."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -176,7 +176,7 @@ class Canvas:
         weight = alpha.astype(np.float32) * np.float32(1 / 255)
         self.rgb[window] = cv2.blendLinear(rgb, self.rgb[window], weight, 1 - weight)
         solid = alpha > 95
-        np.copyto(self.near[window], np.float32(near), where=alpha > 40)
+        np.copyto(self.near[window], np.float32(near), where=alpha > 14)
         np.copyto(self.glow[window], np.uint8(glow), where=solid)
         if mark is not None:
             self.marked = True
@@ -203,7 +203,10 @@ def frame_window(pixels: Floats, pad: int) -> tuple[int, int, int, int] | None:
     """The part of the frame that points may touch: left, top, right, bottom; None if none."""
     low, high = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
     left, top = max(0, int(max(low[0], -9e5)) - pad), max(0, int(max(low[1], -9e5)) - pad)
-    right, bottom = min(WIDTH, int(min(high[0], 9e5)) + 1 + pad), min(HEIGHT, int(min(high[1], 9e5)) + 1 + pad)
+    right, bottom = (
+        min(WIDTH, int(min(high[0], 9e5)) + 1 + pad),
+        min(HEIGHT, int(min(high[1], 9e5)) + 1 + pad),
+    )
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 

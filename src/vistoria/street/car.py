@@ -17,9 +17,12 @@ PAINTS: tuple[Colour, ...] = (
 GLASS: Colour = (46, 56, 66)
 # From the rear bumper over the roof to the front bumper: metres along, metres up.
 SHAPES = (
-    ((0, 0.34), (0, 0.72), (0.08, 0.98), (0.72, 1.02), (1.28, 1.42), (2.45, 1.45), (3.18, 1.0), (4.2, 0.84), (4.32, 0.6), (4.32, 0.34)),
-    ((0, 0.34), (0, 0.8), (0.06, 1.0), (0.3, 1.06), (0.62, 1.46), (2.2, 1.5), (2.85, 1.04), (3.7, 0.86), (3.84, 0.6), (3.84, 0.34)),
-    ((0, 0.4), (0, 0.9), (0.04, 1.1), (0.1, 1.2), (0.26, 1.92), (3.2, 1.94), (3.86, 1.2), (4.6, 1.02), (4.74, 0.7), (4.74, 0.4)),
+    ((0, 0.34), (0, 0.72), (0.08, 0.98), (0.72, 1.02), (1.28, 1.42), (2.45, 1.45), (3.18, 1.0),
+     (4.2, 0.84), (4.32, 0.6), (4.32, 0.34)),
+    ((0, 0.34), (0, 0.8), (0.06, 1.0), (0.3, 1.06), (0.62, 1.46), (2.2, 1.5), (2.85, 1.04),
+     (3.7, 0.86), (3.84, 0.6), (3.84, 0.34)),
+    ((0, 0.4), (0, 0.9), (0.04, 1.1), (0.1, 1.2), (0.26, 1.92), (3.2, 1.94), (3.86, 1.2),
+     (4.6, 1.02), (4.74, 0.7), (4.74, 0.4)),
 )  # fmt: skip
 
 
@@ -48,7 +51,7 @@ def paint_car(canvas: Canvas, car: Car, light: Light) -> None:
     colour = PAINTS[car.paint % len(PAINTS)]
     left, right = car.x - WIDTH / 2, car.x + WIDTH / 2
     eye = canvas.camera.position
-    glassy = (3, 5) if car.away else (3, 5)
+    glassy = (3, 5)
     for index in range(len(points) - 1):
         start, end = points[index], points[index + 1]
         normal = np.array([0, end[0] - start[0], -(end[1] - start[1])])
@@ -94,7 +97,7 @@ def _lamps(canvas: Canvas, car: Car, points: Floats, left: float, right: float) 
     low = np.array([[left, 0.36, z], [right, 0.36, z], [right, 0.5, z], [left, 0.5, z]])
     canvas.polygon(low, (52, 54, 58))
     plate = np.array([[-0.26, 0.52, z], [0.26, 0.52, z], [0.26, 0.64, z], [-0.26, 0.64, z]])
-    canvas.polygon(plate + [car.x, 0, 0], (226, 226, 220))
+    canvas.polygon(plate + np.array([car.x, 0, 0]), (226, 226, 220))
 
 
 def _side(canvas: Canvas, car: Car, points: Floats, x: float, light: Light, colour: Colour) -> None:

@@ -7,12 +7,12 @@ from vistoria.street.canvas import Canvas, Pixels, Texture
 from vistoria.street.geometry import lid
 from vistoria.street.noise import clouds, crop, grain
 from vistoria.street.relief import MIDDLE, SIDE, border_distance, heights, lit
-from vistoria.street.scene import Cover, Scene
+from vistoria.street.scene import Cover
 
 IRON = ((104, 98, 92), (88, 86, 88), (122, 92, 72), (112, 108, 104), (132, 128, 124), (96, 80, 68))
 
 
-def paint_cover(canvas: Canvas, scene: Scene, cover: Cover) -> None:
+def paint_cover(canvas: Canvas, cover: Cover) -> None:
     """The collar of new asphalt or concrete around it, then the cover."""
     rng = np.random.default_rng([cover.seed, 19])
     _collar(canvas, cover, rng)
@@ -50,7 +50,7 @@ def top(cover: Cover) -> Texture:
     shift = int(rng.integers(0, 500))
     soft = crop(clouds(512, 1.3, 71), shift, 0, SIDE, SIDE)
     light = light * (1 + 0.07 * soft + 0.05 * crop(grain(512, 73), shift, 0, SIDE, SIDE))
-    rgb = light[..., None] * colour
+    rgb: Pixels = light[..., None] * colour
     rust = np.clip(crop(clouds(512, 1.4, 79), shift, 9, SIDE, SIDE) - 0.6, 0, 1)[..., None] * 0.5
     rgb = rgb * (1 - rust) + light[..., None] * np.array([138, 84, 50], np.float32) * rust
     gap = ((inside > 3) & (inside <= 7))[..., None]

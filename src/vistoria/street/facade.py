@@ -56,6 +56,9 @@ def facade(district: str, variant: int) -> Facade:
     rgb = wall(rows, cols, colour, brick=bricks, seed=variant)
     side = wall(rows, round(9 * SCALE), colour, brick=bricks, seed=variant + 9)
     glow = np.zeros((rows, cols), np.uint8)
+    gable = _Front(side, np.zeros(side.shape[:2], np.uint8), rng, bay * SCALE, floor * SCALE)
+    for storey in range(storeys):
+        gable.small_window(side.shape[1] * float(rng.uniform(0.25, 0.75)), storey)
     front = _Front(rgb, glow, rng, bay * SCALE, floor * SCALE)
     for storey in range(storeys):
         front.storey(storey, bays, shop=district == "shops" and storey == 0)
@@ -116,6 +119,14 @@ class _Front:
                 self._door(middle, bottom)
             else:
                 self._window(middle, bottom - self.floor * 0.3, railing=self.balcony and storey > 0)
+
+    def small_window(self, middle: float, storey: int) -> None:
+        """A narrow window somewhere in a wall, dark."""
+        self.wide = self.bay * 0.26
+        left, sill = middle - self.wide / 2, self.rgb.shape[0] - (storey + 0.34) * self.floor
+        self._box(left - 3, sill - self.high - 3, left + self.wide + 3, sill + 3, self.frame)
+        self._box(left, sill - self.high, left + self.wide, sill, GLASS)
+        self._box(left - 4, sill + 3, left + self.wide + 4, sill + 6, (168, 164, 156))
 
     def trim(self, colour: Colour, rows: int, cols: int) -> None:
         """A string course and a downpipe."""

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from vistoria.street.camera import HEIGHT, NEAR, WIDTH, Camera, Floats, clip_near
+from vistoria.street.canvas import Pixels
 from vistoria.street.scene import Cover, Pole, Scene, Sign
 
 
@@ -16,6 +17,11 @@ def axis(pole: Pole) -> Floats:
 def foot(pole: Pole) -> Floats:
     """Where the pole leaves the ground."""
     return np.array([pole.x, 0.0, pole.z])
+
+
+def rise(metres: float) -> Floats:
+    """A step straight up."""
+    return np.array([0.0, metres, 0.0])
 
 
 def strip(camera: Camera, start: Floats, end: Floats, wide: float, thin: float) -> Floats:
@@ -96,7 +102,7 @@ def visible_share(scene: Scene) -> float:
     return inside / total if inside * 4 >= least else 0.0
 
 
-def hide(frame: np.ndarray, scene: Scene) -> None:  # type: ignore[type-arg]
+def hide(frame: Pixels, scene: Scene) -> None:
     """Take the occluder's disc out of a half-size mask."""
     thing = scene.occluder
     assert thing is not None

@@ -81,7 +81,7 @@ def _horizon(canvas: Canvas, street: Street, near: Pixels) -> None:
 def _bend(canvas: Canvas, plan: Plan, near: Pixels) -> None:
     size = SIDE * plan.scale
     ring = np.array([[0, 0, 0], [size, 0, 0], [size, 0, size], [0, 0, size]], float)
-    seen = clip_near(canvas.camera.to_view(ring + [plan.x0, 0, plan.z0]))
+    seen = clip_near(canvas.camera.to_view(ring + np.array([plan.x0, 0, plan.z0])))
     if len(seen) < 3:
         return
     found = outline(canvas.camera.to_pixels(seen))

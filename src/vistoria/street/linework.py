@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from vistoria.street.bar import paint_bar
+from vistoria.street.bar import Bark, Finish, paint_bar
 from vistoria.street.camera import Floats
 from vistoria.street.canvas import Canvas, Colour
-from vistoria.street.geometry import axis, foot, strip
+from vistoria.street.geometry import axis, foot, rise, strip
 from vistoria.street.scene import Pole
 
 SPAN = 42.0
@@ -43,7 +43,7 @@ def wires(canvas: Canvas, pole: Pole, rng: np.random.Generator) -> None:
     sag = float(rng.uniform(0.5, 1.3))
     thick = float(rng.uniform(0.016, 0.026))
     for point in holders(pole):
-        _span(canvas, point + [0, 0.16, 0], sag, thick)
+        _span(canvas, point + rise(0.16), sag, thick)
     if rng.random() < 0.6:
         low = foot(pole) + axis(pole) * pole.height * 0.66
         _span(canvas, low, sag * 0.8, 0.045)
@@ -63,12 +63,12 @@ def arms(canvas: Canvas, pole: Pole, rng: np.random.Generator) -> None:
     """Crossarms with braces and insulators; without arms, brackets with insulators."""
     glass = GLASS[int(rng.integers(0, len(GLASS)))]
     up, base = axis(pole), foot(pole)
-    material = "wood" if pole.material == "wood" or rng.random() < 0.25 else "metal"
+    material: Bark = "wood" if pole.material == "wood" or rng.random() < 0.25 else "metal"
     for arm in range(pole.arms):
         middle = base + up * (pole.height - 0.35 - 0.85 * arm)
         half = across(pole) * reach(pole, arm)
         thick = 0.075 if material == "wood" else 0.055
-        paint_bar(canvas, middle - half, middle + half, thick, material, "fitting", variant=1)
+        paint_bar(canvas, middle - half, middle + half, thick, Finish(material, 1), "fitting")
         for side in (-0.5, 0.5):
             joint = base + up * (pole.height - 1.0 - 0.85 * arm)
             canvas.line(
@@ -88,7 +88,7 @@ def _insulator(canvas: Canvas, at: Floats, colour: Colour) -> None:
 
 
 def transformer(canvas: Canvas, pole: Pole, rng: np.random.Generator, sunny: float) -> None:
-    """One can, or three, hung from the pole: tank, lid, bushings, cooling fins."""
+    """One can, or two, hung from the pole: tank, lid, bushings, cooling fins."""
     up, base = axis(pole), foot(pole)
     side = float(rng.choice([-1.0, 1.0]))
     high = float(rng.uniform(0.95, 1.25))
@@ -105,7 +105,7 @@ def transformer(canvas: Canvas, pole: Pole, rng: np.random.Generator, sunny: flo
 
 def _can(canvas: Canvas, low: Floats, rise: Floats, wide: float, look: tuple[int, float]) -> None:
     variant, sunny = look
-    paint_bar(canvas, low, low + rise, wide, "metal", "fitting", variant=variant, sunny=sunny)
+    paint_bar(canvas, low, low + rise, wide, Finish("metal", variant, sunny), "fitting")
     side = strip(canvas.camera, low, low + rise, wide, wide)
     for share in np.linspace(0.12, 0.88, 6):
         foot_, head = (

@@ -4,7 +4,7 @@ import numpy as np
 
 from vistoria.street.canvas import Canvas
 from vistoria.street.foliage import foliage
-from vistoria.street.geometry import occluder_height
+from vistoria.street.geometry import occluder_height, rise
 from vistoria.street.scene import Occluder, Scene
 
 
@@ -18,10 +18,10 @@ def paint_occluder(canvas: Canvas, scene: Scene, thing: Occluder) -> None:
     elif thing.kind == "bush":
         canvas.sprite(foliage("bush", variant), middle, thing.size * 1.5, thing.size)
     else:
-        low = middle + [0, occluder_height(scene) - thing.size * 0.4, 0]
+        low = middle + rise(occluder_height(scene) - thing.size * 0.4)
         canvas.sprite(foliage("bough", variant), low, thing.size * 1.5, thing.size)
-        end = low + [thing.size * 1.2, thing.size * 1.1, 0]
-        canvas.line(np.stack([low + [0, thing.size * 0.5, 0], end]), 0.03, (74, 58, 44))
+        end = low + np.array([thing.size * 1.2, thing.size * 1.1, 0])
+        canvas.line(np.stack([low + rise(thing.size * 0.5), end]), 0.03, (74, 58, 44))
 
 
 def _leaves(canvas: Canvas, thing: Occluder, rng: np.random.Generator) -> None:

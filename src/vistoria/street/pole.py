@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vistoria.street.bar import paint_bar
+from vistoria.street.bar import Finish, paint_bar
 from vistoria.street.camera import Floats
 from vistoria.street.canvas import Canvas
 from vistoria.street.foliage import foliage
@@ -23,9 +23,8 @@ def paint_pole(canvas: Canvas, scene: Scene, pole: Pole) -> None:
     if pole.guy:
         guy(canvas, pole, rng)
     paint_bar(
-        canvas, base, top, pole.radius, pole.material, "asset",
+        canvas, base, top, pole.radius, Finish(pole.material, pole.seed % 4, sunny), "asset",
         thin=pole.radius * (0.62 if pole.material == "concrete" else 0.74),
-        variant=pole.seed % 4, sunny=sunny,
     )  # fmt: skip
     if pole.material == "metal":
         _flange(canvas, base, up, pole)
@@ -35,7 +34,7 @@ def paint_pole(canvas: Canvas, scene: Scene, pole: Pole) -> None:
     if rng.random() < 0.6:
         _tag(canvas, base, up, pole, scene)
     if pole.vegetation:
-        _plants(canvas, scene, pole, rng)
+        _plants(canvas, pole, rng)
 
 
 def sun_side(canvas: Canvas, scene: Scene, at: Floats) -> float:
@@ -64,7 +63,7 @@ def _tag(canvas: Canvas, base: Floats, up: Floats, pole: Pole, scene: Scene) -> 
     canvas.polygon(ring, (pale, pale, pale * 0.9), mark="asset_part")
 
 
-def _plants(canvas: Canvas, scene: Scene, pole: Pole, rng: np.random.Generator) -> None:
+def _plants(canvas: Canvas, pole: Pole, rng: np.random.Generator) -> None:
     """Ivy from the ground up, a bush around the foot, or a bough across the shaft."""
     up, base = axis(pole), foot(pole)
     kind = rng.choice(3)
@@ -72,26 +71,24 @@ def _plants(canvas: Canvas, scene: Scene, pole: Pole, rng: np.random.Generator) 
     if kind == 0:
         climb = pole.height * float(rng.uniform(0.32, 0.42))
         wide = float(rng.uniform(0.95, 1.3))
-        paint_upright(canvas, "ivy", variant, base, base + up * climb, wide)
+        paint_upright(canvas, variant, base, base + up * climb, wide)
         canvas.sprite(foliage("bush", variant), base, wide * 1.5, wide * 0.7)
     elif kind == 1:
         wide = float(rng.uniform(1.7, 2.5))
         side = np.array([rng.uniform(-0.4, 0.4), 0, 0])
         canvas.sprite(foliage("bush", variant), base + side, wide, wide * 0.85)
         climb = pole.height * float(rng.uniform(0.22, 0.3))
-        paint_upright(canvas, "ivy", variant, base, base + up * climb, wide * 0.42)
+        paint_upright(canvas, variant, base, base + up * climb, wide * 0.42)
     else:
         reach = float(rng.uniform(1.5, 2.2))
         middle = base + up * pole.height * float(rng.uniform(0.42, 0.6))
         side = np.array([rng.choice([-0.5, 0.5]) * reach * 0.72, -reach * 0.35, 0])
         canvas.sprite(foliage("bough", variant), middle + side, reach * 1.35, reach)
-        paint_upright(canvas, "ivy", variant, base, base + up * pole.height * 0.22, 0.7)
+        paint_upright(canvas, variant, base, base + up * pole.height * 0.22, 0.7)
 
 
-def paint_upright(
-    canvas: Canvas, growth: str, variant: int, low: Floats, high: Floats, wide: float
-) -> None:
-    """A growth along a line, facing the camera."""
+def paint_upright(canvas: Canvas, variant: int, low: Floats, high: Floats, wide: float) -> None:
+    """Ivy along a line, facing the camera."""
     ring = strip(canvas.camera, low, high, wide / 2, wide / 2)
-    texture = foliage("ivy" if growth == "ivy" else "bough", variant)
+    texture = foliage("ivy", variant)
     canvas.quad(texture, np.stack([ring[3], ring[2], ring[0]]))

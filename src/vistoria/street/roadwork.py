@@ -39,7 +39,7 @@ def repairs(plan: Plan, street: Street) -> None:
     for _ in range(int(rng.integers(0, 5))):
         turn = np.linspace(0, 2 * np.pi, 14)
         blob = np.stack([np.cos(turn), np.sin(turn)], 1) * rng.uniform(0.1, 0.35)
-        plan.shade(blob + [rng.uniform(-half, half), rng.uniform(BEGIN, END / 2)], 0.8)
+        plan.shade(blob + np.array([rng.uniform(-half, half), rng.uniform(BEGIN, END / 2)]), 0.8)
 
 
 def kerbs(plan: Plan, street: Street) -> None:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from vistoria.street.bar import paint_bar
+from vistoria.street.bar import Finish, paint_bar
 from vistoria.street.canvas import Canvas, Texture
 from vistoria.street.geometry import plate
 from vistoria.street.light import facing
@@ -19,7 +19,9 @@ def paint_sign(canvas: Canvas, scene: Scene, sign: Sign) -> None:
     low = np.array([sign.x, 0.0, sign.z])
     high = np.array([sign.x, sign.plate_height + sign.size * 0.9, sign.z])
     wood = sign.style == "american" and rng.random() < 0.35
-    paint_bar(canvas, low, high, 0.05 if wood else 0.034, "wood" if wood else "metal", "fitting")
+    paint_bar(
+        canvas, low, high, 0.05 if wood else 0.034, Finish("wood" if wood else "metal"), "fitting"
+    )
     turn = np.radians(sign.facing)
     shade = facing(scene.light, np.array([np.sin(turn), 0.0, -np.cos(turn)]))
     glow = 0

@@ -8,7 +8,6 @@ from vistoria.street.canvas import Canvas, Pixels
 from vistoria.street.noise import clouds
 from vistoria.street.scene import Light, Scene
 
-SMALL = (WIDTH // 2, HEIGHT // 2)
 STOPS = np.array([0.0, 0.08, 0.25, 0.6])
 """Sines of the elevation at which the palettes below give a colour."""
 Palette = tuple[tuple[int, int, int], ...]
@@ -52,7 +51,7 @@ def sun_direction(light: Light) -> Floats:
 def paint_sky(canvas: Canvas, scene: Scene) -> None:
     """Fill the picture with sky, self-lit."""
     light = scene.light
-    rays = _rays(canvas.camera)
+    rays = _rays(canvas.camera, rows := sky_rows(canvas.camera))
     up = rays[..., 1]
     colours = palette(light)
     steps = np.stack(
@@ -68,16 +67,23 @@ def paint_sky(canvas: Canvas, scene: Scene) -> None:
     elif light.weather != "fog":
         sky = sky * _ceiling(rays, light)[..., None]
     small = np.clip(sky, 0, 255).astype(np.uint8)
-    cv2.resize(small, (WIDTH, HEIGHT), canvas.rgb, interpolation=cv2.INTER_LINEAR)
+    canvas.rgb[:rows] = cv2.resize(small, (WIDTH, rows), interpolation=cv2.INTER_LINEAR)
     if light.time_of_day == "night" and light.weather == "clear":
-        _stars(canvas, light)
+        _stars(canvas, light, rows)
     canvas.glow[:] = 255
 
 
-def _rays(camera: Camera) -> Pixels:
-    """Unit directions in the street's coordinates, half size, float32 (240, 320, 3)."""
-    cols = (np.arange(SMALL[0], dtype=np.float32) * 2 + 1 - WIDTH / 2) / camera.focal
-    rows = (np.arange(SMALL[1], dtype=np.float32) * 2 + 1 - HEIGHT / 2) / camera.focal
+def sky_rows(camera: Camera) -> int:
+    """How many rows from the top may hold sky; an even number, at least 2."""
+    level = HEIGHT / 2 + camera.focal * np.tan(np.radians(camera.pitch))
+    tilt = WIDTH / 2 * np.tan(np.radians(abs(camera.roll)))
+    return 2 * int(np.clip((level + tilt) / 2 + 4, 1, HEIGHT // 2))
+
+
+def _rays(camera: Camera, high: int) -> Pixels:
+    """Unit directions of the top `high` rows, half size, float32 (high / 2, 320, 3)."""
+    cols = (np.arange(WIDTH // 2, dtype=np.float32) * 2 + 1 - WIDTH / 2) / camera.focal
+    rows = (np.arange(high // 2, dtype=np.float32) * 2 + 1 - HEIGHT / 2) / camera.focal
     turn = rotation(camera).astype(np.float32)
     rays = rows[:, None, None] * turn[1] + cols[None, :, None] * turn[0] + turn[2]
     length = np.sqrt(1 + rows[:, None] ** 2 + cols[None, :] ** 2)
@@ -114,9 +120,9 @@ def _sample(tile: Pixels, rays: Pixels, light: Light, scale: float) -> Pixels:
     return cv2.remap(tile, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
-def _stars(canvas: Canvas, light: Light) -> None:
+def _stars(canvas: Canvas, light: Light, high: int) -> None:
     rng = np.random.default_rng([light.seed, 5])
     count = int(rng.integers(0, 90))
-    rows, cols = rng.integers(0, HEIGHT, count), rng.integers(0, WIDTH, count)
+    rows, cols = rng.integers(0, high, count), rng.integers(0, WIDTH, count)
     value = rng.integers(40, 150, (count, 1)).astype(np.uint8)
     canvas.rgb[rows, cols] = np.maximum(canvas.rgb[rows, cols], value)

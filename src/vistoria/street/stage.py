@@ -8,7 +8,7 @@ from vistoria.street.canvas import Canvas
 from vistoria.street.car import WIDTH as CAR_WIDTH
 from vistoria.street.car import Car
 from vistoria.street.cover import paint_cover
-from vistoria.street.geometry import axis, foot, ring
+from vistoria.street.geometry import axis, foot, ring, rise
 from vistoria.street.ground import paint_ground
 from vistoria.street.house import House
 from vistoria.street.occluder import paint_occluder
@@ -28,7 +28,7 @@ def paint_scene(canvas: Canvas, scene: Scene) -> None:
         paint_far(canvas, scene.street.seed, 9.0 + scene.street.seed % 11)
     paint_ground(canvas, scene)
     if isinstance(scene.thing, Cover):
-        paint_cover(canvas, scene, scene.thing)
+        paint_cover(canvas, scene.thing)
     things = sorted(
         (thing for thing in layout(scene.street) if fits(scene, thing)),
         key=lambda thing: -distance(scene, thing),
@@ -124,7 +124,7 @@ def _cast_asset(shadows: Shadows, scene: Scene) -> None:
             shadows.bar(top - half - drop, top + half - drop, 0.08)
     elif isinstance(thing, Sign):
         low = np.array([thing.x, 0.0, thing.z])
-        shadows.bar(low, low + [0, thing.plate_height, 0], 0.04)
+        shadows.bar(low, low + rise(thing.plate_height), 0.04)
         shadows.solid(ring(scene))
 
 

@@ -99,7 +99,11 @@ def _mirrored(canvas: Canvas) -> Pixels:
     flip = np.array([[1, 0, 0], [0, -1, 2 * horizon]], np.float64)
     above = canvas.rgb[:12].reshape(-1, 3).mean(axis=0).tolist()
     flipped = cv2.warpAffine(
-        canvas.rgb, flip, (WIDTH, HEIGHT), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT,
+        canvas.rgb,
+        flip,
+        (WIDTH, HEIGHT),
+        flags=cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
         borderValue=above,
     )
     return cv2.blur(flipped, (3, 15))

@@ -1,7 +1,8 @@
-"""What stands between houses and street: picket fences, hedges, low walls; and the far tree line."""
+"""Between houses and street: fences, hedges, low walls. And the far tree line."""
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Literal
 
 import cv2
@@ -38,7 +39,7 @@ def paint_border(canvas: Canvas, border: Border, light: Light) -> None:
     up = np.array([0, border.height, 0])
     for index in order:
         near = np.array([border.x, 0, border.z + index * piece])
-        far = near + [0, 0, piece]
+        far = near + np.array([0, 0, piece])
         first, last = (near, far) if away > 0 else (far, near)
         canvas.quad(texture, np.stack([last + up, first + up, last]), shade=shade)
 
@@ -58,7 +59,7 @@ def _texture(kind: str, variant: int) -> Texture:
             points = np.array([[x, 63], [x, 8], [x + 3, 2], [x + 6, 8], [x + 6, 63]], np.int32)
             cv2.fillPoly(alpha, [points], 255)
             cv2.line(rgb, (x + 6, 4), (x + 6, 63), (120, 112, 100), 1)
-        bars = (18, 48)
+        bars: tuple[int, ...] = (18, 48)
     else:
         for x in range(4, 320, 64):
             cv2.rectangle(alpha, (x, 0), (x + 6, 63), 255, -1)
@@ -90,5 +91,5 @@ def paint_far(canvas: Canvas, variant: int, height: float) -> None:
     corners = [
         np.array([x, -1.0, z]) for x, z in ((-far, -far), (-far, far), (far, far), (far, -far))
     ]
-    for start, end in zip(corners, corners[1:], strict=False):
+    for start, end in pairwise(corners):
         canvas.quad(texture, np.stack([start + up, end + up, start]))
