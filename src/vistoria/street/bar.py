@@ -75,7 +75,7 @@ def bark_lit(finish: Finish, length: float) -> Pixels:
         light = _metal_light(across, finish.sunny)
     else:
         light = 1.02 - 0.5 * np.abs(across) ** 2.6 + 0.24 * finish.sunny * across
-    return np.clip(base * light[None, :, None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(base * light[None, :, None], 0, 255), np.uint8)
 
 
 def _metal_light(across: Pixels, sunny: float) -> Pixels:

@@ -38,7 +38,7 @@ class Camera:
     def to_pixels(self, seen: Floats) -> Floats:
         """Points (n, 3) in view coordinates, all in front of the lens → (n, 2) pixels."""
         flat = seen[:, :2] / seen[:, 2:] * self.focal
-        return flat + np.array([WIDTH / 2, HEIGHT / 2])
+        return np.asarray(flat + np.array([WIDTH / 2, HEIGHT / 2]))
 
     def plane(self, origin: npt.ArrayLike, across: npt.ArrayLike, down: npt.ArrayLike) -> Floats:
         """The homography from (s, t) on the plane `origin + s·across + t·down` to pixels."""
@@ -47,7 +47,7 @@ class Camera:
         columns = np.stack(
             [turn @ np.asarray(across, float), turn @ np.asarray(down, float), turn @ start], axis=1
         )
-        return lens(self.focal) @ columns
+        return np.asarray(lens(self.focal) @ columns)
 
 
 def lens(focal: float) -> Floats:

@@ -21,7 +21,7 @@ SUBPIXEL = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Texture:
-    """A flat picture to be bent into the scene: rgb (h, w, 3) uint8, alpha and glow (h, w) uint8."""
+    """A flat picture to be bent into the scene: rgb (h, w, 3), alpha and glow (h, w), uint8."""
 
     rgb: Pixels
     alpha: Pixels | None = None
@@ -66,7 +66,7 @@ class Canvas:
         glow: int = 0,
         mark: Mark = None,
     ) -> None:
-        """Bend a texture onto a parallelogram: corners (3, 3) are top left, top right, bottom left."""
+        """Bend a texture onto a parallelogram: (3, 3) top left, top right, bottom left."""
         origin, right, bottom = np.asarray(corners, dtype=np.float64)
         across, down = right - origin, bottom - origin
         ring = np.stack([origin, right, right + down, bottom])
@@ -170,7 +170,7 @@ class Canvas:
         glow: int | Pixels = 0,
         mark: Mark = None,
     ) -> None:
-        """Lay a patch over the picture; whatever it covers of the asset no longer counts as seen."""
+        """Lay a patch over the picture; what it covers of the asset no longer counts."""
         rows, cols = alpha.shape
         window = (slice(top, top + rows), slice(left, left + cols))
         weight = alpha.astype(np.float32) * np.float32(1 / 255)
@@ -231,7 +231,8 @@ def plane_near(
     rows = (np.arange(top, top + shape[0], dtype=np.float32) - HEIGHT / 2) / camera.focal
     scaled = normal / offset
     near = (rows * scaled[1] + scaled[2])[:, None] + (cols * scaled[0])[None, :]
-    return np.clip(near, 0, 1 / NEAR).astype(np.float32)
+    clipped: Pixels = np.clip(near, 0, 1 / NEAR).astype(np.float32)
+    return clipped
 
 
 def area(pixels: Floats) -> float:
@@ -241,7 +242,7 @@ def area(pixels: Floats) -> float:
 
 
 def shrink(texture: Texture, scale: float) -> Texture:
-    """Halve a texture as often as fits when it will be drawn smaller, so that it does not flicker."""
+    """Halve a texture while it will be drawn smaller, so that it does not flicker."""
     while scale < 0.6 and min(texture.rgb.shape[:2]) >= 6:
         texture, scale = _halved(texture), scale * 2
     return texture

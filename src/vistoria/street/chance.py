@@ -1,13 +1,24 @@
 """Draw scenes by chance: each part from its own stream of one seed."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
 from vistoria.street.camera import Camera
 from vistoria.street.geometry import visible_share
-from vistoria.street.scene import Cover, Light, Occluder, Pole, Scene, Sensor, Sign, Street
+from vistoria.street.scene import (
+    DISTRICTS,
+    STYLES,
+    Cover,
+    Light,
+    Occluder,
+    Pole,
+    Scene,
+    Sensor,
+    Sign,
+    Street,
+)
 from vistoria.street.truth import (
     ASSETS,
     COVER_SHAPES,
@@ -15,7 +26,9 @@ from vistoria.street.truth import (
     SIGN_CONDITIONS,
     SIGN_KINDS,
     SPEEDS,
+    TIMES_OF_DAY,
     UPRIGHT_AT_MOST,
+    WEATHERS,
     Asset,
     SignKind,
 )
@@ -80,7 +93,7 @@ def bearing(camera: Camera, thing: Pole | Sign | Cover) -> float:
 
 def draw_street(rng: Rng) -> Street:
     """A street with its materials and district."""
-    district = pick(rng, ("houses", "blocks", "shops", "rural", "industry"), (4, 3, 2, 2, 1))
+    district = pick(rng, DISTRICTS, (4, 3, 2, 2, 1))
     rural = district == "rural"
     return Street(
         road_width=float(rng.uniform(5.5, 9.5)),
@@ -100,8 +113,8 @@ def draw_street(rng: Rng) -> Street:
 
 def draw_light(rng: Rng) -> Light:
     """Time of day, weather, sun and air."""
-    time = pick(rng, ("day", "overcast", "dusk", "night"), (4, 2.4, 1.6, 2))
-    weather = pick(rng, ("clear", "fog", "rain", "snow"), (6.5, 1.4, 1.7, 0.5))
+    time = pick(rng, TIMES_OF_DAY, (4, 2.4, 1.6, 2))
+    weather = pick(rng, WEATHERS, (6.5, 1.4, 1.7, 0.5))
     if time == "day" and weather in {"rain", "snow"}:
         time = "overcast"
     low = {"day": 28.0, "overcast": 40.0, "dusk": 4.0, "night": 30.0}[time]
@@ -158,8 +171,8 @@ def draw_pole(rng: Rng, street: Street) -> Pole:
 
 def draw_sign(rng: Rng, street: Street, kind: SignKind | None) -> Sign:
     """A sign beside the road, of the kind asked for or of any."""
-    chosen = kind or pick(rng, SIGN_KINDS, (1, 1, 2, 1.6))
-    style = pick(rng, ("european", "american"))
+    chosen = pick(rng, SIGN_KINDS, (1, 1, 2, 1.6)) if kind is None else kind
+    style = pick(rng, STYLES)
     side = pick(rng, (-1.0, 1.0), (1, 3))
     return Sign(
         x=side * (street.road_width / 2 + float(rng.uniform(0.5, 1.4))),
@@ -201,74 +214,52 @@ def draw_camera(rng: Rng, street: Street, thing: Pole | Sign | Cover | None) -> 
     roll = float(np.clip(rng.normal(0, 0.8), -1.5, 1.5))
     lane = float(rng.uniform(-0.35, 0.35)) * street.road_width
     if isinstance(thing, Pole):
-        distance = thing.height * focal / float(rng.uniform(260, 470))
-        return aim(
-            thing.x, thing.z, distance, lane, 2.5, float(rng.uniform(2, 7)), rng, focal, roll
-        )
+        far = thing.height * focal / float(rng.uniform(260, 470))
+        pose = Pose(lane, 2.5, float(rng.uniform(2, 7)), roll, focal)
+        return aim(rng, thing, far, pose)
     if isinstance(thing, Sign):
-        distance = thing.size * focal / float(np.exp(rng.uniform(np.log(52), np.log(190))))
-        return aim(
-            thing.x,
-            thing.z,
-            distance,
-            lane,
-            float(rng.uniform(1.5, 2.6)),
-            float(rng.uniform(-5, 4)),
-            rng,
-            focal,
-            roll,
-        )
+        far = thing.size * focal / float(np.exp(rng.uniform(np.log(52), np.log(190))))
+        pose = Pose(lane, float(rng.uniform(1.5, 2.6)), float(rng.uniform(-5, 4)), roll, focal)
+        return aim(rng, thing, far, pose)
     height = float(rng.uniform(1.4, 2.6))
     if isinstance(thing, Cover):
-        distance = float(rng.uniform(1.7, 4.0))
-        down = -float(np.degrees(np.arctan2(height, distance))) + float(rng.uniform(-6, 7))
-        return aim(
-            thing.x,
-            thing.z,
-            distance,
-            thing.x + float(rng.uniform(-2, 2)),
-            height,
-            down,
-            rng,
-            focal,
-            roll,
-        )
+        far = float(rng.uniform(1.7, 4.0))
+        down = -float(np.degrees(np.arctan2(height, far))) + float(rng.uniform(-6, 7))
+        pose = Pose(thing.x + float(rng.uniform(-2, 2)), height, down, roll, focal)
+        return aim(rng, thing, far, pose)
     down = float(rng.uniform(-4, 4)) if rng.random() < 0.75 else float(rng.uniform(-35, -10))
+    heading = float(rng.normal(0, 14))
     return Camera(
-        x=lane,
-        height=height,
-        z=-12.0,
-        heading=float(rng.normal(0, 14)),
-        pitch=down,
-        roll=roll,
-        focal=focal,
+        x=lane, height=height, z=-12.0, heading=heading, pitch=down, roll=roll, focal=focal
     )
 
 
-def aim(
-    x: float,
-    z: float,
-    distance: float,
-    lane: float,
-    height: float,
-    pitch: float,
-    rng: Rng,
-    focal: float,
-    roll: float,
-) -> Camera:
-    """A camera near `lane`, `distance` metres before (x, z), with the thing somewhere near the middle."""
-    across = float(np.clip(x - lane, -0.8 * distance, 0.8 * distance))
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """What of a camera is settled before it is aimed; `lane` is where it would like to be."""
+
+    lane: float
+    height: float
+    pitch: float
+    roll: float
+    focal: float
+
+
+def aim(rng: Rng, thing: Pole | Sign | Cover, distance: float, pose: Pose) -> Camera:
+    """A camera `distance` metres before the thing, which lies somewhere near the middle."""
+    across = float(np.clip(thing.x - pose.lane, -0.8 * distance, 0.8 * distance))
     along = float(np.sqrt(distance**2 - across**2))
-    bearing = float(np.degrees(np.arctan2(across, along)))
-    off = float(np.degrees(np.arctan(np.clip(rng.normal(0, 95), -190, 190) / focal)))
+    towards = float(np.degrees(np.arctan2(across, along)))
+    aside = np.clip(rng.normal(0, 95), -190, 190)
+    off = float(np.degrees(np.arctan(aside / pose.focal)))
     return Camera(
-        x=x - across,
-        height=height,
-        z=z - along,
-        heading=bearing - off,
-        pitch=pitch,
-        roll=roll,
-        focal=focal,
+        x=thing.x - across,
+        height=pose.height,
+        z=thing.z - along,
+        heading=towards - off,
+        pitch=pose.pitch,
+        roll=pose.roll,
+        focal=pose.focal,
     )
 
 

@@ -64,9 +64,13 @@ def facade(district: str, variant: int) -> Facade:
         front.storey(storey, bays, shop=district == "shops" and storey == 0)
     front.trim(colour, rows, cols)
     return Facade(
-        front=Texture(rgb=rgb, glow=glow), by_day=Texture(rgb=_unlit(rgb, glow)), side=Texture(rgb=side), width=width, height=height,
+        front=Texture(rgb=rgb, glow=glow),
+        by_day=Texture(rgb=_unlit(rgb, glow)),
+        side=Texture(rgb=side),
+        width=width,
+        height=height,
         wall=colour,
-    )  # fmt: skip
+    )
 
 
 def _unlit(rgb: Pixels, glow: Pixels) -> Pixels:
@@ -89,7 +93,8 @@ def wall(rows: int, cols: int, colour: Colour, *, brick: bool, seed: int) -> Pix
     base = np.clip((np.arange(rows) - (rows - 12)) / 4, 0, 1)[:, None] * 0.24
     eaves = np.clip((10 - np.arange(rows)) / 10, 0, 1)[:, None] * 0.22
     shaded = (value * (1 - base - eaves))[..., None] * np.array(colour)
-    return np.clip(shaded, 0, 255).astype(np.uint8)
+    made: Pixels = np.clip(shaded, 0, 255).astype(np.uint8)
+    return made
 
 
 class _Front:

@@ -109,4 +109,4 @@ def tiles(index: int) -> Pixels:
     value = wave * (1 + 0.05 * crop(grain(512, 131), index * 40, 0, 160, 256))
     cells = np.random.default_rng(index).normal(1, 0.05, (18, 37))
     value = value * cv2.resize(cells, (256, 160), interpolation=cv2.INTER_NEAREST)
-    return np.clip(value[..., None] * np.array(ROOFS[index]), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(value[..., None] * np.array(ROOFS[index]), 0, 255), np.uint8)

@@ -33,13 +33,13 @@ def tile(name: Ground, step: int) -> Pixels:
         "dirt": _dirt,
         "gravel": _gravel,
     }
-    return np.clip(makers[name](rough, soft), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(makers[name](rough, soft), 0, 255), np.uint8)
 
 
 @cache
 def mean_colour(name: Ground) -> Pixels:
     """The material seen from afar, RGB uint8 (3,)."""
-    return tile(name, 1).mean(axis=(0, 1)).astype(np.uint8)
+    return np.asarray(tile(name, 1).mean(axis=(0, 1)), np.uint8)
 
 
 def _tint(grey: Pixels, colour: tuple[float, float, float]) -> Pixels:
@@ -47,7 +47,7 @@ def _tint(grey: Pixels, colour: tuple[float, float, float]) -> Pixels:
 
 
 def _asphalt(rough: Pixels, soft: Pixels) -> Pixels:
-    stones = (grain(SIZE, 7) > 2.2).astype(np.float32)
+    stones: Pixels = (grain(SIZE, 7) > 2.2).astype(np.float32)
     stones = cv2.GaussianBlur(stones, (0, 0), 0.9) * 120
     return _tint(86 + 9 * rough + 5 * soft + stones, (1.0, 1.0, 1.03))
 

@@ -19,7 +19,8 @@ def clouds(size: int, power: float, seed: int) -> Pixels:
     radius[0, 0] = 1.0
     field = np.fft.irfft2(spectrum / radius**power, (size, size))
     field -= field.mean()
-    return (field / field.std()).astype(np.float32)
+    tile: Pixels = (field / field.std()).astype(np.float32)
+    return tile
 
 
 @cache

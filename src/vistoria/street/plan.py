@@ -17,7 +17,7 @@ CONCRETE: Colour = (176, 172, 163)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A square of ground seen from above. Row 0 is `z0`, column 0 is `x0`; `scale` metres a pixel."""
+    """A square of ground from above. Row 0 is `z0`, column 0 is `x0`; `scale` metres a pixel."""
 
     x0: float
     z0: float
@@ -36,7 +36,8 @@ class Plan:
     def place(self, points: Pixels) -> Pixels:
         """Points (n, 2) of x, z in metres → int32 pixels with four bits of fraction."""
         local = (points - (self.x0, self.z0)) / self.scale
-        return np.rint(np.maximum(np.minimum(local, 20000), -20000) * 16).astype(np.int32)
+        placed: Pixels = np.rint(np.maximum(np.minimum(local, 20000), -20000) * 16).astype(np.int32)
+        return placed
 
     def band(self, left: float, right: float, name: Ground) -> None:
         """Cover everything between two lines along the street with a material."""
@@ -78,7 +79,7 @@ class Plan:
         self.fill(points, (0, 0, 0), 1 - factor)
 
     def path(self, points: Pixels, width: float, colour: Colour) -> None:
-        """A line through points (n, 2) in metres; left out where it would be under a third pixel."""
+        """A line through points (n, 2) in metres; left out when under a third of a pixel."""
         thick = width / self.scale
         if thick > 0.34:
             cv2.polylines(

@@ -56,7 +56,7 @@ def rounded(corners: Pixels, radius: float) -> Pixels:
     middle = corners.mean(axis=0)
     way = corners - middle
     length = np.linalg.norm(way, axis=1, keepdims=True)
-    return middle + way * (1 - radius / length)
+    return np.asarray(middle + way * (1 - radius / length))
 
 
 def fill(target: Pixels, corners: Pixels, colour: Colour | int, rounding: int = 0) -> None:

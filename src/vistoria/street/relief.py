@@ -40,35 +40,32 @@ def pattern(name: str, rng: np.random.Generator) -> Pixels:
     """One of the usual patterns over the whole square, float 0 … 1."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] - MIDDLE
     step = float(rng.uniform(16, 23))
-    radius, angle = np.hypot(x, y), np.arctan2(y, x)
+    if name in {"rings", "spokes"}:
+        return _round_pattern(name, np.hypot(x, y), np.arctan2(y, x), step, rng)
     if name == "waffle":
-        return np.asarray(((x % step < step * 0.62) & (y % step < step * 0.62)) * 1.0)
-    if name == "studs":
+        high = (x % step < step * 0.62) & (y % step < step * 0.62)
+    elif name == "studs":
         shifted = x + (np.floor(y / step) % 2) * step / 2
-        return np.asarray(
-            (np.hypot(shifted % step - step / 2, y % step - step / 2) < step * 0.3) * 1.0
-        )
+        high = np.hypot(shifted % step - step / 2, y % step - step / 2) < step * 0.3
+    elif name == "bars":
+        upright = (np.floor(x / (step * 2)) + np.floor(y / (step * 2))) % 2 == 0
+        high = np.where(upright, x % (step * 0.6), y % (step * 0.6)) < step * 0.3
+    elif name == "diamonds":
+        high = ((x + y) % step < step * 0.68) & ((x - y) % step < step * 0.68)
+    else:
+        lean = np.where((np.floor(x / step) + np.floor(y / step)) % 2 == 0, 1, -1)
+        u, v = x % step - step / 2, y % step - step / 2
+        high = (np.abs(u - lean * v) < step * 0.24) & (np.abs(u + lean * v) < step * 0.72)
+    return np.asarray(high * 1.0)
+
+
+def _round_pattern(
+    name: str, radius: Pixels, angle: Pixels, step: float, rng: np.random.Generator
+) -> Pixels:
     if name == "rings":
         return np.asarray(((radius % step) < step * 0.5) * 1.0)
-    if name == "spokes":
-        count = int(rng.integers(10, 18))
-        fan = (np.sin(angle * count) > 0) & (radius > 34)
-        return np.asarray((fan & (radius % (step * 2.2) > 8)) | (radius < 22)) * 1.0
-    if name == "bars":
-        quarter = (np.floor(x / (step * 2)) + np.floor(y / (step * 2))) % 2 == 0
-        return (
-            np.where(quarter, (x % (step * 0.6)) < step * 0.3, (y % (step * 0.6)) < step * 0.3)
-            * 1.0
-        )
-    if name == "diamonds":
-        a, b = (x + y) % step, (x - y) % step
-        return np.asarray(((a < step * 0.68) & (b < step * 0.68)) * 1.0)
-    lean = np.where((np.floor(x / step) + np.floor(y / step)) % 2 == 0, 1, -1)
-    u, v = x % step - step / 2, y % step - step / 2
-    return (
-        np.asarray((np.abs(u - lean * v) < step * 0.24) & (np.abs(u + lean * v) < step * 0.72))
-        * 1.0
-    )
+    fan = (np.sin(angle * int(rng.integers(10, 18))) > 0) & (radius > 34)
+    return np.asarray(((fan & (radius % (step * 2.2) > 8)) | (radius < 22)) * 1.0)
 
 
 def _word(field: Pixels, rng: np.random.Generator, *, plate: bool) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,23 +69,33 @@ def _truth(scene: Scene, canvas: Canvas) -> Truth:
         )
         box = (left, top, left + wide, top + high) if wide and high else None
     seen = float((marks == MAIN).sum()) / canvas.whole_area if canvas.whole_area else 0.0
-    pole = thing if isinstance(thing, Pole) else None
-    sign = thing if isinstance(thing, Sign) else None
-    cover = thing if isinstance(thing, Cover) else None
-    return Truth(
+    shown = Truth(
         asset=scene.asset,
-        material=pole and pole.material,
-        leaning=None if pole is None else abs(pole.lean_degrees) >= LEANING_AT_LEAST,
-        lean_degrees=pole and pole.lean_degrees,
-        transformer=pole and pole.transformer,
-        vegetation=pole and pole.vegetation,
-        sign_kind=sign and sign.kind,
-        speed_limit=sign and sign.speed_limit,
-        sign_condition=sign and sign.condition,
-        cover_shape=cover and cover.shape,
-        cover_cracked=cover and cover.cracked,
         time_of_day=scene.light.time_of_day,
         weather=scene.light.weather,
         visible_fraction=min(1.0, seen),
         box=box,
     )
+    return replace(shown, **attributes(scene))
+
+
+def attributes(scene: Scene) -> dict[str, Any]:
+    """The fields of `Truth` that belong to the scene's asset; they hold however it is seen."""
+    thing = scene.thing
+    if isinstance(thing, Pole):
+        return {
+            "material": thing.material,
+            "leaning": abs(thing.lean_degrees) >= LEANING_AT_LEAST,
+            "lean_degrees": thing.lean_degrees,
+            "transformer": thing.transformer,
+            "vegetation": thing.vegetation,
+        }
+    if isinstance(thing, Sign):
+        return {
+            "sign_kind": thing.kind,
+            "speed_limit": thing.speed_limit,
+            "sign_condition": thing.condition,
+        }
+    if isinstance(thing, Cover):
+        return {"cover_shape": thing.shape, "cover_cracked": thing.cracked}
+    return {}

@@ -1,7 +1,7 @@
 """Everything that decides a picture. Two scenes that are equal give the same bytes."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from vistoria.street.camera import Camera
 from vistoria.street.truth import (
@@ -18,6 +18,9 @@ Ground = Literal[
     "asphalt", "worn_asphalt", "concrete", "paving", "cobble", "grass", "dirt", "gravel"
 ]
 Style = Literal["european", "american"]
+District = Literal["houses", "blocks", "shops", "rural", "industry"]
+STYLES: tuple[Style, ...] = get_args(Style)
+DISTRICTS: tuple[District, ...] = get_args(District)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class Street:
     edge_lines: bool
     crossing_z: float | None
     setback: float
-    district: Literal["houses", "blocks", "shops", "rural", "industry"]
+    district: District
     seed: int
 
 
@@ -85,7 +88,7 @@ class Pole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sign:
-    """A road sign on a post; `size` is the plate's width in metres, `facing` its turn in degrees."""
+    """A road sign on a post; `size` is the plate's width (m), `facing` its turn (degrees)."""
 
     x: float
     z: float

@@ -38,7 +38,7 @@ def _streak(length: float, angle: float) -> Pixels:
         cv2.LINE_8,
         4,
     )
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum())
 
 
 def _curve(rgb: Pixels, sensor: Sensor) -> Pixels:

@@ -32,8 +32,8 @@ class Truth:
     """What a photo shows. An attribute is None when it does not belong to the asset.
 
     `lean_degrees` is signed (right is positive). `visible_fraction` is the visible share of the
-    pole's shaft, the sign's plate or the cover. `box` is (left, top, right, bottom) in pixels, right
-    and bottom exclusive, around what is visible: the whole pole, the sign's plate, or the cover.
+    pole's shaft, the sign's plate or the cover. `box` is (left, top, right, bottom) in pixels,
+    right and bottom exclusive, around what is visible: the whole pole, the plate, or the cover.
     """
 
     asset: Asset

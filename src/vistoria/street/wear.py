@@ -57,9 +57,8 @@ def _fade(rgb: Pixels, rng: np.random.Generator) -> Pixels:
             rust, (x, y), (x + int(rng.normal(0, 4)), y + length), 1.0, int(rng.integers(3, 9))
         )
     rust = cv2.GaussianBlur(rust, (0, 0), 3.0)[..., None] * 0.62
-    return np.clip(faded * (1 - rust) + np.array([128, 78, 44], np.float32) * rust, 0, 255).astype(
-        np.uint8
-    )
+    rusty = faded * (1 - rust) + np.array([128, 78, 44], np.float32) * rust
+    return np.asarray(np.clip(rusty, 0, 255), np.uint8)
 
 
 def _graffiti(rgb: Pixels, rng: np.random.Generator, sign: Sign) -> None:

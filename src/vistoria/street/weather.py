@@ -33,7 +33,7 @@ def fall(canvas: Canvas, scene: Scene) -> None:
     if light.weather not in {"rain", "snow"}:
         return
     rng = np.random.default_rng([light.seed, 37])
-    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask: Pixels = np.zeros((HEIGHT, WIDTH), np.uint8)
     if light.weather == "rain":
         _streaks(mask, rng)
         mask = cv2.GaussianBlur(mask, (0, 0), 0.7)
