@@ -53,7 +53,7 @@ class Sent:
     at: float
 
 
-class RefusedRequest(Exception):  # noqa: N818 - an answer, not an error
+class RefusedRequest(Exception):
     """The request is answered before any picture is looked at."""
 
     def __init__(self, response: web.Response) -> None:
