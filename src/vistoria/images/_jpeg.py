@@ -1,20 +1,18 @@
 """JPEG files, the hot path: strict and scaled decoding by libjpeg-turbo, which frees the GIL."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
 from vistoria.errors import ImageCorrupt, ImageTruncated
-from vistoria.images._media import too_many_pixels
+from vistoria.images._media import orientation_tag, too_many_pixels
 from vistoria.images._pillow import PillowFile
 
 __all__ = ["JpegFile", "UnsupportedError", "encode_jpeg"]
 
 _APP1, _SOS, _EOI = 0xE1, 0xDA, 0xD9
-_ORIENTATION_TAG, _SHORT = 0x0112, 3
 _TRANSPOSED = frozenset({5, 6, 7, 8})
 
 
@@ -126,24 +124,7 @@ def _orientation(data: bytes) -> int:
     """How the upright image lies in the file: 1 to 8; Exif 2.32, section 4.6.4."""
     for marker, begin, end in _segments(data):
         if marker == _APP1 and data.startswith(b"Exif\0\0", begin):
-            return _orientation_tag(data[begin + 6 : end])
-    return 1
-
-
-def _orientation_tag(tiff: bytes) -> int:
-    order: Literal["little", "big"] = "little" if tiff.startswith(b"II") else "big"
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(tiff[at : at + size], order)
-
-    first = number(4, 4)
-    for entry in range(number(first, 2)):
-        at = first + 2 + 12 * entry
-        if at + 12 > len(tiff):
-            break
-        if number(at, 2) == _ORIENTATION_TAG and number(at + 2, 2) == _SHORT:
-            value = number(at + 8, 2)
-            return value if 1 <= value <= 8 else 1
+            return orientation_tag(data[begin + 6 : end])
     return 1
 
 

@@ -1,15 +1,16 @@
 """What kind of image a file is, by its first bytes, and whether its end is there."""
 
 import zlib
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from vistoria.errors import ImageCorrupt, ImageTooLarge, ImageTruncated
 
-__all__ = ["MediaType", "check_whole", "media_type", "too_many_pixels"]
+__all__ = ["MediaType", "check_whole", "media_type", "orientation_tag", "too_many_pixels"]
 
 MediaType: TypeAlias = str
 """A MIME type such as "image/jpeg"."""
 
+_ORIENTATION_TAG, _SHORT = 0x0112, 3
 _MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -58,6 +59,24 @@ def check_whole(data: bytes, kind: MediaType) -> None:
         raise ImageTruncated("the WebP file is shorter than its header says")
     elif kind in _BRANDS:
         _check_boxes(data)
+
+
+def orientation_tag(tiff: bytes) -> int:
+    """How the upright image lies in the file, 1 to 8, by an Exif block; Exif 2.32, 4.6.4."""
+    order: Literal["little", "big"] = "little" if tiff.startswith(b"II") else "big"
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(tiff[at : at + size], order)
+
+    first = number(4, 4)
+    for entry in range(number(first, 2)):
+        at = first + 2 + 12 * entry
+        if at + 12 > len(tiff):
+            break
+        if number(at, 2) == _ORIENTATION_TAG and number(at + 2, 2) == _SHORT:
+            value = number(at + 8, 2)
+            return value if 1 <= value <= 8 else 1
+    return 1
 
 
 def too_many_pixels(width: int, height: int, max_pixels: int) -> ImageTooLarge:

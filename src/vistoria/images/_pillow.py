@@ -26,7 +26,7 @@ from vistoria.errors import (
     ImageUnreadable,
     MissingExtra,
 )
-from vistoria.images._media import check_whole, too_many_pixels
+from vistoria.images._media import check_whole, orientation_tag, too_many_pixels
 
 __all__ = ["PillowFile"]
 
@@ -57,7 +57,7 @@ _READERS: dict[str, _Reader] = {
 }
 _BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError,
-    RuntimeError, struct.error,
+    RuntimeError, struct.error, Warning,
 )  # fmt: skip
 """What Pillow raises on damaged files."""
 _CUT = (EOFError, IndexError, struct.error)
@@ -130,11 +130,10 @@ class PillowFile:
 
 def _orientation(image: ImageFile) -> int:
     """Exif's number for how the image lies in the file: 1 to 8."""
-    if not isinstance(image, PngImageFile):
-        return int(image.getexif().get(0x0112, 1))
-    exif = Image.Exif()  # PngImageFile.getexif would decode the whole image first
-    exif.load(image.info.get("exif", b""))
-    return int(exif.get(0x0112, 1))
+    if isinstance(image, TiffImageFile):
+        return int(image.tag_v2.get(0x0112, 1))
+    # Not by `getexif`, which decodes a whole PNG first and warns of what is damaged.
+    return orientation_tag(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
 
 
 def _rgb(image: Image.Image) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -31,7 +32,9 @@ class Shot(NamedTuple):
 
 def complete(batch: "pa.RecordBatch") -> "pa.RecordBatch":
     """`batch` with the gaps in `Shot`'s columns filled from photos that are local JPEG files."""
-    shots = [_shot_at(uri) for uri in batch.column("uri").to_pylist()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Pillow, on metadata that is damaged
+        shots = [_shot_at(uri) for uri in batch.column("uri").to_pylist()]
     for name in Shot._fields:
         place = batch.schema.get_field_index(name)
         kind = batch.schema.field(place)

@@ -157,6 +157,8 @@ def table_files(address: str, schemes: tuple[str, ...]) -> TableFiles:
         path = path.removeprefix(f"{scheme}://")
     found = Path(path).absolute()
     if found.is_file():
+        if not found.stat().st_size:
+            raise UserError(f"{path!r} is empty.")
         escaped = re.sub(r"([\[*?])", r"[\1]", str(found))  # a name is not a pattern
         return TableFiles(literal(escaped), found.stem, found.parent)
     if any(letter in path for letter in "*?["):
