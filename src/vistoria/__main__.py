@@ -1,0 +1,5 @@
+"""`python -m vistoria`."""
+
+from vistoria.cli import main
+
+main(prog_name="vistoria")

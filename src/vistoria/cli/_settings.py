@@ -1,0 +1,142 @@
+"""Flags that stand above the project's settings: each has its twin in vistoria.toml and in the
+environment (see `vistoria.project`), so a command reads the project and not its own arguments.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from vistoria.project import Project
+
+_FLAGS = "vistoria.flags"
+_FILE = "vistoria.project"
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+_Decorator = Callable[[Any], Any]
+
+
+def load(context: click.Context) -> "Project":
+    """The project under this command: its file, the environment, and the flags given."""
+    from vistoria.project import load_project  # noqa: PLC0415 - pydantic, when a command runs
+
+    return load_project(context.meta.get(_FILE), flags=context.meta.get(_FLAGS, {}))
+
+
+def given(context: click.Context, key: str) -> Any:
+    """What a flag of this command says about a setting; None if it was left out."""
+    return context.meta.get(_FLAGS, {}).get(key)
+
+
+class _Setting(click.Option):
+    def __init__(self, *args: Any, key: str, **rest: Any) -> None:
+        super().__init__(*args, expose_value=False, callback=_keep(key), **rest)
+        section = key.partition(".")[0]
+        self.title = f"[{section}] in vistoria.toml, VISTORIA_{section.upper()}_…"
+
+
+class _SourceArgument(click.Argument):
+    def __init__(self, *args: Any, **rest: Any) -> None:
+        super().__init__(*args, expose_value=False, callback=_keep("source.address"), **rest)
+
+
+class _Pair(click.ParamType[tuple[str, str]]):
+    name = "key=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        key, equals, given = str(value).partition("=")
+        if not equals or not key:
+            self.fail(f"{value!r} is not of the form key=value", param, ctx)
+        return key.strip(), given
+
+
+def _keep(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value is not None and value != ():
+            context.meta.setdefault(_FLAGS, {}).update(_named(key, value))
+
+    return keep
+
+
+def _named(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The settings that a flag stands for: pairs for "model.*" are settings of their own."""
+    if key.endswith(".*"):
+        yield from ((f"{key[:-1]}{name}", item) for name, item in value)
+    else:
+        yield key, dict(value) if isinstance(value, tuple) else value
+
+
+def _flag(key: str, *names: str, **rest: Any) -> _Decorator:
+    return click.option(*names, cls=_Setting, key=key, **rest)
+
+
+def _all(*decorators: _Decorator) -> Callable[[_Decorated], _Decorated]:
+    def decorate(function: _Decorated) -> _Decorated:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def _keep_file(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        context.meta[_FILE] = value
+
+
+source = click.argument("source", cls=_SourceArgument, required=False)
+
+project = click.option(
+    "--project", type=click.Path(path_type=Path), metavar="FILE", expose_value=False,
+    callback=_keep_file, help="The project file [default: vistoria.toml here or above; "
+    "VISTORIA_PROJECT].",
+)  # fmt: skip
+
+ledger = _flag("run.ledger", "--ledger", metavar="FILE", help="Where everything is recorded.")
+
+task = _flag("task.name", "--task", metavar="NAME|FILE", help="A ready task or a task file.")
+
+model = _flag("model.name", "--model", metavar="PROVIDER:NAME", help="What answers.")
+
+asking = _all(
+    task,
+    _flag("task.fields", "--fields", metavar="A,B", help="Ask only these fields of the task."),
+    model,
+    _flag("model.*", "-o", "--option", type=_Pair(), multiple=True, metavar="KEY=VALUE",
+          help="An option of the model; may be repeated."),
+)  # fmt: skip
+
+table = _all(
+    _flag("source.table", "--table", metavar="NAME", help="A table of a database."),
+    _flag("source.query", "--query", metavar="SQL", help="A query instead of a table."),
+    _flag("source.profile", "--profile", metavar="NAME",
+          help="How its columns map to ours [default: detected]."),
+    _flag("source.columns", "--column", type=_Pair(), multiple=True, metavar="OURS=THEIRS",
+          help="One column's mapping, e.g. uri=photo_url; may be repeated."),
+)  # fmt: skip
+
+rows = _all(
+    _flag("source.where", "--where", metavar="SQL", help="Only rows that meet a condition."),
+    _flag("source.limit", "--limit", type=int, metavar="N", help="The first N rows."),
+    _flag("source.sample", "--sample", type=int, metavar="N",
+          help="N rows at random."),
+    _flag("source.seed", "--seed", type=int, metavar="N",
+          help="Another seed, another sample [default: 0]."),
+)  # fmt: skip
+
+images = _all(
+    _flag("images.crop", "--crop/--no-crop", default=None, help="Cut each image to its box."),
+    _flag("images.max_side", "--max-side", type=int, metavar="PIXELS",
+          help="Downscale so that the longer side is no longer than this."),
+)  # fmt: skip
+
+running = _all(
+    ledger,
+    _flag("run.concurrency", "--concurrency", type=int, metavar="N",
+          help="Calls at once [default: the model's own]."),
+    _flag("run.max_failure_rate", "--max-failure-rate", type=float,
+          metavar="SHARE", help="Stop when more than this share of observations fails."),
+)  # fmt: skip

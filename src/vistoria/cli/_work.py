@@ -1,0 +1,87 @@
+"""Plans and works on a project, saying on stderr what is going on."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from vistoria import opening
+from vistoria.cli._ending import Ending
+from vistoria.cli._talk import is_quiet, note, show_warnings
+from vistoria.engine import Choice, Plan
+from vistoria.errors import RunStopped, UserError
+from vistoria.events import Event, Sink, ignore
+from vistoria.job import Job, open_job
+from vistoria.ledger import Ledger
+from vistoria.progress import Display, show_progress
+from vistoria.project import Project
+from vistoria.sources import Source
+
+
+@contextmanager
+def planned(
+    project: Project, choice: Choice, display: Display
+) -> Iterator[tuple[Job, Ledger, Plan]]:
+    """The job of a project, its opened ledger, and what is to be asked."""
+    show_warnings()
+    job = open_job(project)
+    note("source", described(job.source))
+    note("task", f"{job.ask.task.name}: {', '.join(field.name for field in job.ask.task.fields)}")
+    note("model", job.ask.model.name)
+    with Ledger(job.ledger) as ledger:
+        with progress(display) as emit:
+            plan = job.plan(ledger, choice, emit)
+        before = plan.total - plan.pending
+        done = f", {before:,} already done" if before else ""
+        note("plan", f"{plan.total:,} observations{done}: {plan.pending:,} to ask")
+        yield job, ledger, plan
+
+
+def work(job: Job, ledger: Ledger, plan: Plan, display: Display, listen: Sink = ignore) -> Ending:
+    """Asks what is planned; `listen` hears every event besides the screen."""
+    with progress(display if plan.pending else "none") as emit:
+
+        def both(event: Event) -> None:
+            listen(event)
+            emit(event)
+
+        report = job.work(plan, ledger, both)
+    summary = ledger.summary(plan.run)
+    return Ending(plan=plan, report=report, summary=summary, ledger=job.ledger)
+
+
+def confirm(job: Job, plan: Plan, limit: int) -> None:
+    """Asks before more than `limit` observations are sent to a service.
+
+    Raises RunStopped when the person declines, UserError when there is no terminal to ask on.
+    """
+    model = job.ask.model
+    if model.capabilities.local or plan.pending <= limit:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        error = UserError(
+            f"{plan.pending:,} observations would be sent to {model.name!r}, more than the "
+            f"{limit:,} of run.confirm_above, and there is no terminal to ask on"
+        )
+        error.add_note("--yes sends them; --limit N sends fewer; --dry-run only counts")
+        raise error
+    if not click.confirm(f"Send {plan.pending:,} observations to {model.name}?", err=True):
+        raise RunStopped("not confirmed; nothing was sent")
+
+
+@contextmanager
+def progress(display: Display) -> Iterator[Sink]:
+    """The screen that was asked for, on stderr; none with `--quiet`."""
+    with show_progress("none" if is_quiet() else display, sys.stderr) as emit:
+        yield emit
+
+
+def described(source: Source) -> str:
+    """What was opened, how that was guessed, and which column holds what."""
+    address, name = source.address, opening.source_name(source.address)
+    guess = name if "://" in address or name == "folder" else f"{name}, guessed by its suffix"
+    renamed = [f"{ours} ← {theirs}" for ours, theirs in source.mapping.items() if ours != theirs]
+    same = [ours for ours, theirs in source.mapping.items() if ours == theirs]
+    columns = ", ".join([*renamed, *same])
+    return f"{address} ({guess}); profile {source.profile}: {columns}"

@@ -1,0 +1,100 @@
+"""Label every photo of a source with the answers to a task.
+
+SOURCE is a folder of photos, or a table with their addresses: CSV, Parquet, JSON lines, DuckDB.
+Each answer and each failure is recorded as it comes. The same command again goes on where it
+stopped and asks nothing twice.
+
+Exit code 0: every observation is answered. 1: some failed, or the run was stopped. 2: something
+must be changed first. 130: interrupted.
+
+Examples:
+    vistoria run photos/ --task road_sign --model onnx:street
+    vistoria run town.duckdb --table cropped_observations_all --task street_asset --sample 100
+    vistoria run table.csv --column uri=photo_url --task mine.toml --model gemini:gemini-2.5-flash
+"""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from vistoria.cli import _settings
+from vistoria.cli._command import Command
+from vistoria.cli._talk import put_json, quiet
+from vistoria.cli._work import confirm, planned, work
+from vistoria.engine import Choice
+from vistoria.events import Event, Settled, Sink, ignore
+from vistoria.ledger import Ledger
+from vistoria.progress import Display
+from vistoria.records import Attempt, Observation
+
+
+@click.command("run", cls=Command, help=__doc__)
+@_settings.source
+@_settings.asking
+@_settings.table
+@_settings.rows
+@_settings.images
+@_settings.running
+@_settings.project
+@click.option("--only", type=click.Choice(["failed"]), help="Ask again what failed, nothing else.")
+@click.option("--fresh", is_flag=True, help="Ask everything again, in a run of its own.")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked; ask nothing.")
+@click.option("--yes", is_flag=True, envvar="VISTORIA_YES", help="Do not ask before a large run.")
+@click.option("--json", "output", flag_value="json", help="The summary as one JSON document.")
+@click.option("--ndjson", "output", flag_value="ndjson", help="One JSON line per observation.")
+@click.option(
+    "--progress", "display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto",
+    envvar="VISTORIA_PROGRESS", help="How to show progress on stderr [default: auto].",
+)  # fmt: skip
+@quiet
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> None:
+    """See the top of this file."""
+    project, output = _settings.load(context), given["output"]
+    display = _beside(output, given["display"])
+    choice = Choice(only=given["only"] or "pending", fresh=given["fresh"])
+    with planned(project, choice, display) as (job, ledger, plan):
+        if given["dry_run"]:
+            if output:
+                put_json({"total": plan.total, "to_ask": plan.pending})
+            return
+        if not given["yes"]:
+            confirm(job, plan, project.run.confirm_above)
+        ending = work(job, ledger, plan, display, _lines(ledger) if output == "ndjson" else ignore)
+    ending.show()
+    if output == "json":
+        put_json(ending.document())
+    context.exit(ending.code)
+
+
+def _beside(output: str | None, display: Display) -> Display:
+    """No bar among the lines of data, when both go to the same terminal."""
+    both = output == "ndjson" and sys.stdout.isatty()
+    return "none" if both and display == "auto" else display
+
+
+def _lines(ledger: Ledger) -> Sink:
+    """Writes a line of JSON for each settled observation."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Settled):
+            found = ledger.observations([attempt.ordinal for attempt in event.attempts])
+            for observation, attempt in zip(found, event.attempts, strict=True):
+                click.echo(json.dumps(_line(observation, attempt), ensure_ascii=False))
+
+    return listen
+
+
+def _line(observation: Observation, attempt: Attempt) -> dict[str, Any]:
+    return {
+        "observation_id": observation.observation_id,
+        "uri": observation.image.uri,
+        "status": attempt.status,
+        "reason": attempt.reason,
+        "detail": attempt.detail,
+        "labels": attempt.answer,
+        "confidence": attempt.confidence,
+        "model_version": attempt.model_version,
+    }

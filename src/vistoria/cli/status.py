@@ -1,0 +1,118 @@
+"""Show where runs stand, also while one is at work.
+
+Without --run: a table of all runs when there are several, then the one worked on last in detail:
+answered, failed by reason, tokens, and how often each field has which value.
+
+Examples:
+    vistoria status
+    vistoria status --run 2 --json
+    watch vistoria status
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from vistoria.cli import _settings
+from vistoria.cli._command import Command
+from vistoria.cli._counts import FieldCount, count_fields
+from vistoria.cli._ending import reasons, shown
+from vistoria.cli._talk import as_json, put_facts, put_json, put_table
+from vistoria.ledger import Ledger, Run, RunState, Summary
+
+
+class _Standing(NamedTuple):
+    """A run and where it stands."""
+
+    run: Run
+    state: RunState
+    summary: Summary
+
+
+@click.command("status", cls=Command, help=__doc__)
+@click.option("--run", "number", type=int, metavar="N", help="A run by number.")
+@_settings.ledger
+@_settings.project
+@as_json
+@click.pass_context
+def command(context: click.Context, /, number: int | None, as_json: bool) -> None:
+    """See the top of this file."""
+    path = _settings.load(context).run.ledger
+    with Ledger(path, create=False) as ledger:
+        chosen = ledger.run(number)
+        runs = (chosen,) if number is not None else ledger.runs()
+        all_of_them = [_Standing(run, ledger.state(run), ledger.summary(run)) for run in runs]
+        counts = count_fields(ledger.fields(chosen.question_id), ledger.batches(chosen))
+    if as_json:
+        put_json([
+            _document(one) | _fields(one, chosen, counts) for one in all_of_them
+        ])  # fmt: skip
+        return
+    if len(all_of_them) > 1:
+        put_table(_COLUMNS, [_row(one) for one in all_of_them])
+        click.echo()
+    last = next(one for one in all_of_them if one.run == chosen)
+    put_facts(_facts(last, counts, path))
+
+
+_COLUMNS = ("run", "task", "model", "source", "total", "answered", "failed", "to ask", "state")
+
+
+def _row(one: _Standing) -> tuple[object, ...]:
+    run, summary = one.run, one.summary
+    return (
+        run.run_id, run.task, run.model, run.source, summary.total, summary.answered,
+        sum(summary.failed.values()), summary.pending, one.state,
+    )  # fmt: skip
+
+
+def _facts(one: _Standing, counts: Sequence[FieldCount], ledger: Path) -> Iterator[tuple[str, str]]:
+    run, summary = one.run, one.summary
+    yield f"run {run.run_id}", f"{run.task} by {run.model} on {run.source}"
+    yield "state", f"{one.state}; begun {run.started_at[:19].replace('T', ' ')} UTC"
+    shown_of = [
+        f"{k} {v}" for k, v in run.selection.items() if k != "seed" or "sample" in run.selection
+    ]
+    if shown_of:
+        yield "selection", ", ".join(shown_of)
+    yield "answered", f"{summary.answered:,} of {summary.total:,}"
+    if summary.failed:
+        yield "failed", reasons(summary.failed)
+    if summary.pending:
+        yield "to ask", f"{summary.pending:,}"
+    if tokens := summary.input_tokens + summary.output_tokens:
+        yield "tokens", f"{tokens:,} ({summary.input_tokens:,} in, {summary.output_tokens:,} out)"
+    if summary.model_versions:
+        yield "answered by", ", ".join(summary.model_versions)
+    yield "ledger", shown(ledger)
+    yield "", ""
+    for count in counts:
+        yield count.name, str(count)
+
+
+def _document(one: _Standing) -> dict[str, Any]:
+    run, summary = one.run, one.summary
+    return {
+        "run": run.run_id,
+        "state": one.state,
+        "source": run.source,
+        "profile": run.profile,
+        "selection": dict(run.selection),
+        "task": run.task,
+        "model": run.model,
+        "model_versions": summary.model_versions,
+        "started_at": run.started_at,
+        "total": summary.total,
+        "answered": summary.answered,
+        "failed": dict(summary.failed),
+        "pending": summary.pending,
+        "input_tokens": summary.input_tokens,
+        "output_tokens": summary.output_tokens,
+    }
+
+
+def _fields(one: _Standing, chosen: Run, counts: Sequence[FieldCount]) -> dict[str, Any]:
+    """Counts of the run shown in detail."""
+    return {"fields": {c.name: c.document() for c in counts}} if one.run == chosen else {}

@@ -1,0 +1,33 @@
+"""Numbers as a person reads them."""
+
+
+def duration(seconds: float) -> str:
+    """`0:09`, `12:30`, `1:02:03`, `3 d 4 h`."""
+    whole = round(seconds)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def rate(per_second: float) -> str:
+    """`86/s`, `4.2/s`, `12/min`: three digits at most."""
+    if per_second >= 10:
+        return f"{per_second:,.0f}/s"
+    if per_second >= 1:
+        return f"{per_second:.1f}/s"
+    return f"{per_second * 60:.0f}/min"
+
+
+def short(count: int) -> str:
+    """`950`, `12.4k`, `3.1M`."""
+    for limit, unit in ((1e6, "M"), (1e3, "k")):
+        if count >= limit * 0.9995:
+            return f"{count / limit:.1f}{unit}"
+    return str(count)
+
+
+def percent(part: int, whole: int) -> str:
+    """`34 %`; never `100 %` before all is done."""
+    return f"{100 * part // whole} %" if whole else "100 %"
