@@ -81,7 +81,7 @@ def find(path: str, columns: Mapping[str, Column]) -> Found | None:
             found = _descend(Found(identifier(name), columns[name]), names[length:])
             if found is not None:
                 return _point(found, coordinate) if coordinate else found
-    return None
+    return find(f"{path}.{coordinate}", columns) if coordinate else None
 
 
 def plain(found: Found) -> str:
