@@ -135,7 +135,7 @@ def _concrete(variant: int) -> Pixels:
             cv2.rectangle(value, (15, at + 16), (19, at + 104), float(base - 92), -1)
     damp = np.clip((np.arange(LONG) - (LONG - 70)) / 70, 0, 1)[:, None]
     return np.asarray(
-        (value * (1 - 0.22 * damp))[..., None] * np.array([1, 0.975, 0.91], np.float32)
+        (value * (1 - 0.22 * damp))[..., None] * np.array([1, 0.99, 0.96], np.float32)
     )
 
 

@@ -55,7 +55,7 @@ def draw_scene(seed: int, asset: Asset | None, sign_kind: SignKind | None) -> Sc
         rng = np.random.default_rng([seed, attempt])
         scene = _draw(rng, asset, sign_kind)
         overgrown = isinstance(scene.thing, Pole) and scene.thing.vegetation
-        if scene.thing is None or visible_share(scene) >= (0.88 if overgrown else 0.66):
+        if scene.thing is None or visible_share(scene) >= (0.93 if overgrown else 0.66):
             return scene
     return scene
 

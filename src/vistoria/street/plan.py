@@ -9,7 +9,7 @@ from vistoria.street.canvas import Colour, Pixels, flat
 from vistoria.street.material import FINE, SIZE, tile
 from vistoria.street.scene import Ground
 
-SIDE = 640
+SIDE = 512
 """Pixels of a plan, across and along."""
 KERB = 0.16
 CONCRETE: Colour = (176, 172, 163)

@@ -69,7 +69,7 @@ def _plants(canvas: Canvas, pole: Pole, rng: np.random.Generator) -> None:
     kind = rng.choice(3)
     variant = int(rng.choice([0, 1, 2, 3, 5]))
     if kind == 0:
-        climb = pole.height * float(rng.uniform(0.32, 0.42))
+        climb = pole.height * float(rng.uniform(0.29, 0.37))
         wide = float(rng.uniform(0.95, 1.3))
         paint_upright(canvas, variant, base, base + up * climb, wide)
         canvas.sprite(foliage("bush", variant), base, wide * 1.5, wide * 0.7)
@@ -82,9 +82,9 @@ def _plants(canvas: Canvas, pole: Pole, rng: np.random.Generator) -> None:
     else:
         reach = float(rng.uniform(1.5, 2.2))
         middle = base + up * pole.height * float(rng.uniform(0.42, 0.6))
-        side = np.array([rng.choice([-0.5, 0.5]) * reach * 0.72, -reach * 0.35, 0])
-        canvas.sprite(foliage("bough", variant), middle + side, reach * 1.35, reach)
-        paint_upright(canvas, variant, base, base + up * pole.height * 0.22, 0.7)
+        side = np.array([rng.choice([-0.5, 0.5]) * reach * 0.36, -reach * 0.4, 0])
+        canvas.sprite(foliage("bough", variant), middle + side, reach * 1.35, reach * 0.9)
+        paint_upright(canvas, variant, base, base + up * pole.height * 0.14, 0.7)
 
 
 def paint_upright(canvas: Canvas, variant: int, low: Floats, high: Floats, wide: float) -> None:

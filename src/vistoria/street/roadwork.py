@@ -3,7 +3,7 @@
 import numpy as np
 
 from vistoria.street.canvas import Colour, Pixels
-from vistoria.street.plan import CONCRETE, KERB, Plan
+from vistoria.street.plan import CONCRETE, KERB, SIDE, Plan
 from vistoria.street.scene import Street
 
 BEGIN, END = -45.0, 90.0
@@ -55,7 +55,7 @@ def kerbs(plan: Plan, street: Street) -> None:
         back = side * (half + KERB)
         plan.path(np.array([[back, BEGIN], [back, END]]), 0.015, (96, 94, 90))
         if plan.step <= 8:
-            for z in np.arange(np.floor(plan.z0), plan.z0 + 640 * plan.scale, 1.0):
+            for z in np.arange(np.floor(plan.z0), plan.z0 + SIDE * plan.scale, 1.0):
                 plan.path(np.array([[stone[0], z], [stone[1], z]]), 0.014, (104, 102, 98))
 
 

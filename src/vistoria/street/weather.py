@@ -6,7 +6,8 @@ import numpy as np
 from vistoria.street.camera import HEIGHT, WIDTH
 from vistoria.street.canvas import Canvas, Pixels, plane_near
 from vistoria.street.noise import clouds
-from vistoria.street.scene import Scene
+from vistoria.street.scene import Light, Scene
+from vistoria.street.sky import palette
 
 HALF = (WIDTH // 2, HEIGHT // 2)
 
@@ -24,7 +25,7 @@ def settle(canvas: Canvas, scene: Scene) -> None:
     wet = cv2.resize(1 - 0.24 * bare, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     cv2.multiply(canvas.rgb, cv2.merge([wet] * 3), canvas.rgb, dtype=cv2.CV_8U)
     pools = np.clip((noise - rng.uniform(0.35, 1.1)) * 4, 0, 1) * 0.6 + 0.07
-    _lay(canvas, _mirrored(canvas), pools.astype(np.float32) * bare)
+    _lay(canvas, _mirrored(canvas, scene.light), pools.astype(np.float32) * bare)
 
 
 def fall(canvas: Canvas, scene: Scene) -> None:
@@ -92,12 +93,12 @@ def _bare_ground(canvas: Canvas, scene: Scene) -> tuple[Pixels, Pixels]:
     return bare.astype(np.float32), noise
 
 
-def _mirrored(canvas: Canvas) -> Pixels:
+def _mirrored(canvas: Canvas, light: Light) -> Pixels:
     """The picture upside down about the horizon, smeared downwards as wet asphalt does."""
     camera = canvas.camera
     horizon = HEIGHT / 2 + camera.focal * np.tan(np.radians(camera.pitch))
     flip = np.array([[1, 0, 0], [0, -1, 2 * horizon]], np.float64)
-    above = canvas.rgb[:12].reshape(-1, 3).mean(axis=0).tolist()
+    above = palette(light)[1].tolist()
     flipped = cv2.warpAffine(
         canvas.rgb,
         flip,
