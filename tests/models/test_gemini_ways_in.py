@@ -1,5 +1,6 @@
 """`gemini`: Vertex AI and the Developer API, keys and credentials, and which is taken when."""
 
+import asyncio
 import sys
 import time
 from collections.abc import Mapping
@@ -110,6 +111,23 @@ async def test_sign_in_that_fails_says_who_must_act(
     error = await outcome(open_model("", {}))
     assert isinstance(error, kind)
     assert said in str(error)
+
+
+async def test_calls_at_once_share_one_sign_in_and_its_failure(
+    cloud: tuple[GeminiServer, Any],
+) -> None:
+    _, tokens = cloud
+    tokens.refusals.extend([400] * 20)
+    model = open_model("", {})
+    calls = [model.ask(EVERY_KIND, [PHOTO]) for _ in range(20)]
+    failed = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(error) for error in failed} == {errors.AccessDenied}
+    assert len(tokens.refusals) > 10
+    tokens.refusals.clear()
+    calls = [model.ask(EVERY_KIND, [PHOTO]) for _ in range(20)]
+    await asyncio.gather(*calls)
+    await model.aclose()
+    assert len(tokens.granted) == 1
 
 
 async def test_without_credentials_it_says_how_to_sign_in(

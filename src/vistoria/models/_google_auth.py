@@ -7,9 +7,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from vistoria.errors import AccessDenied, MissingExtra, TransientError
+from vistoria.errors import AccessDenied, MissingExtra, TransientError, VistoriaError
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -39,18 +39,19 @@ class GoogleCredentials:
         self._credentials: Credentials | None = None
         self._headers: dict[str, str] = {}
         self._renewed_at = -float("inf")
+        self._failure: tuple[float, VistoriaError] | None = None
         self._lock = threading.Lock()  # held in worker threads only
 
     async def project(self) -> str | None:
         """The project given, else the one that the credentials belong to."""
         if self._credentials is None:
-            await asyncio.to_thread(self._renew)
+            await asyncio.to_thread(self._renew, time.monotonic())
         return self._project
 
     async def headers(self) -> Mapping[str, str]:
         """What to send along; raises AccessDenied or TransientError if no token can be had."""
         if not self._fresh():
-            await asyncio.to_thread(self._renew)
+            await asyncio.to_thread(self._renew, time.monotonic())
         return self._headers
 
     def refused(self, headers: Mapping[str, str]) -> bool:
@@ -72,8 +73,8 @@ class GoogleCredentials:
             return time.monotonic() - self._renewed_at < _PATIENCE
         return state is TokenState.FRESH
 
-    def _renew(self) -> None:
-        """Find the credentials if need be, and fetch a token; in a thread."""
+    def _renew(self, asked_at: float) -> None:
+        """Find the credentials if need be, and fetch a token; in a thread, asked for earlier."""
         import requests  # noqa: PLC0415
         from google.auth import exceptions  # noqa: PLC0415
         from google.auth.transport.requests import Request as Over  # noqa: PLC0415
@@ -81,6 +82,9 @@ class GoogleCredentials:
         with self._lock:
             if self._fresh():
                 return  # another thread was first
+            if self._failure and self._failure[0] > asked_at:
+                failure = self._failure[1]  # as it was for the thread that this one waited for
+                raise type(failure)(*failure.args)
             try:
                 with requests.Session() as session:
                     request = Over(session)
@@ -88,7 +92,9 @@ class GoogleCredentials:
                         self._credentials = self._find(request)
                     self._credentials.refresh(request)  # type: ignore[no-untyped-call]
             except exceptions.GoogleAuthError as error:
-                _explain(error)
+                failure = _explained(error)
+                self._failure = (time.monotonic(), failure)
+                raise failure from None
             self._renewed_at = time.monotonic()
             headers = {"Authorization": f"Bearer {self._credentials.token}"}
             if payer := getattr(self._credentials, "quota_project_id", None):
@@ -107,11 +113,11 @@ class GoogleCredentials:
         return credentials
 
 
-def _explain(error: "GoogleAuthError") -> NoReturn:
+def _explained(error: "GoogleAuthError") -> VistoriaError:
     from google.auth import exceptions  # noqa: PLC0415
 
     if isinstance(error, exceptions.DefaultCredentialsError):
-        raise AccessDenied(f"no usable Google credentials found: {error}\n  {_SIGN_IN}") from None
+        return AccessDenied(f"no usable Google credentials found: {error}\n  {_SIGN_IN}")
     if isinstance(error, exceptions.TransportError) or error.retryable:
-        raise TransientError(f"Google's sign-in does not answer: {error}") from None
-    raise AccessDenied(f"Google refused to renew your credentials: {error}\n  {_SIGN_IN}") from None
+        return TransientError(f"Google's sign-in does not answer: {error}")
+    return AccessDenied(f"Google refused to renew your credentials: {error}\n  {_SIGN_IN}")
