@@ -64,7 +64,7 @@ _SIGN_IN = {
 }
 _STATUS = re.compile(r"status code: (\d{3})")
 _NO_CREDENTIALS = re.compile(
-    r"token request|credential|169\.254\.169\.254|metadata\.google", re.IGNORECASE
+    r"token request|credential|/token\b|computeMetadata|169\.254\.169\.254", re.IGNORECASE
 )
 _TOO_FAST = re.compile(
     r"SlowDown|rateLimitExceeded|reduce your request rate|ServerBusy", re.IGNORECASE
