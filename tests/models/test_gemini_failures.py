@@ -32,6 +32,8 @@ STORED = Picture(uri="gs://photos/gone.jpg")
         ("billing_disabled", errors.AccessDenied, "https://console.cloud.google.com/billing"),
         ("payer_denied", errors.AccessDenied, "roles/serviceusage.serviceUsageConsumer"),
         ("unexplained_403", errors.AccessDenied, "does not have permission"),
+        ("suspended", errors.AccessDenied, "'api_key:…' has been suspended"),
+        ("precondition", errors.RequestRejected, "Precondition check failed"),
         ("retired", errors.UserError, "knows no model 'gemini-3.5-flash-lite'"),
         ("quota", errors.RateLimited, "exceeded your current quota"),
         ("internal", errors.TransientError, "internal error"),

@@ -11,7 +11,7 @@ import pytest
 
 from tests.contracts.models import EVERY_KIND
 from tests.models._gemini import PHOTO, opened, outcome
-from tests.servers.gemini import GeminiServer
+from tests.servers.gemini import KEY, GeminiServer
 from tests.servers.token import TokenServer
 from vistoria import errors
 from vistoria.errors import ConfigError, VistoriaError
@@ -246,3 +246,12 @@ def test_vertex_without_google_auth_names_the_extra(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "google.auth", None)
     with pytest.raises(errors.MissingExtra, match=r"vistoria\[gemini\]"):
         open_model("", {"project": "p-1"})
+
+
+async def test_a_proxy_of_the_environment_is_used(
+    server: GeminiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    model = open_model("", {"base_url": "http://gemini.example", "api_key": KEY})
+    assert isinstance(await outcome(model), Reply)
+    assert server.sent[0].headers["Host"] == "gemini.example"

@@ -11,7 +11,7 @@ from tests.contracts.models import EVERY_KIND, ModelContract, jpeg
 from tests.servers.openai import KEY, MODEL, OpenAIServer
 from vistoria import errors
 from vistoria.errors import ConfigError, ObservationError, UnknownName, VistoriaError
-from vistoria.models.openai import OpenAI, listing, open_model
+from vistoria.models.openai import OpenAI, open_model
 from vistoria.records import Picture, Reply, Usage
 
 pytestmark = pytest.mark.anyio
@@ -224,4 +224,3 @@ def test_options_are_checked() -> None:
         open_model(MODEL, {"baseurl": "x"})
     with pytest.raises(ConfigError, match="http or https"):
         open_model(MODEL, {"base_url": "localhost:8000"})
-    assert listing() == ()

@@ -114,6 +114,13 @@ BODIES: Mapping[str, tuple[int, dict[str, Any]]] = {
         "roles/serviceusage.serviceUsageConsumer role.",
         info("USER_PROJECT_DENIED", consumer=_CONSUMER, service=_SERVICE),
     ),
+    "suspended": body(
+        403,
+        "PERMISSION_DENIED",
+        "Permission denied: Consumer 'api_key:AIza-a-key-of-mine' has been suspended.",
+        info("CONSUMER_SUSPENDED", consumer=_CONSUMER, service=_SERVICE),
+    ),
+    "precondition": body(400, "FAILED_PRECONDITION", "Precondition check failed."),
     "unexplained_403": body(403, "PERMISSION_DENIED", "The caller does not have permission"),
     "store_denied": body(
         403,

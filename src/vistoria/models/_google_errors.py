@@ -56,6 +56,7 @@ _CAUSES: Mapping[str, str] = {
 }
 """google.rpc.ErrorInfo reason → what to do."""
 
+_KEY = re.compile(r"(api_key:|AIza)[\w.-]{8,}")  # Google repeats the key that it refuses
 _BAD_KEY = re.compile(r"api key (not valid|not found|expired)|valid api key", re.IGNORECASE)
 _ACCOUNT = re.compile(
     r"aiplatform|generativelanguage|vertexai|agent platform|project|organi[sz]ation|billing"
@@ -131,7 +132,7 @@ def read_problem(answer: Answer) -> Problem:
     facts = info.get("metadata")
     delay = _detail(details, "RetryInfo").get("retryDelay")
     return Problem(
-        said=said if len(said) <= 600 else said[:599] + "…",
+        said=_KEY.sub(r"\1…", said if len(said) <= 600 else said[:599] + "…"),
         state=str(error.get("status") or ""),
         reason=str(info.get("reason") or ""),
         facts=facts if isinstance(facts, dict) else {},
@@ -185,7 +186,7 @@ def _bad_way_in(problem: Problem) -> VistoriaError | None:
     if "agents are being provisioned" in said:
         # A project's first call by reference; Google makes the reader of its buckets meanwhile.
         return TransientError(f"Google: {said}", retry_after=problem.wait or 60.0)
-    if problem.state == "FAILED_PRECONDITION" and not _STORE.search(said):
+    if problem.state == "FAILED_PRECONDITION" and _ACCOUNT.search(said):
         return AccessDenied(f"Google denies access: {_cause(problem)}")
     return None
 

@@ -53,7 +53,7 @@ class Http:
             raise TransientError(
                 f"{_host(url)} did not answer within {self._timeout:g} s"
             ) from None
-        except aiohttp.ClientSSLError as error:
+        except aiohttp.ClientConnectorCertificateError as error:
             raise ConfigError(f"no trusted connection to {_host(url)}: {error}") from None
         except (aiohttp.ClientError, OSError) as error:
             said = str(error) or type(error).__name__

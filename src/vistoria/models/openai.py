@@ -55,8 +55,8 @@ def open_model(name: str, options: Mapping[str, Any]) -> "OpenAI":
 
 
 def listing() -> tuple[str, ...]:
-    """None: only the server knows its models."""
-    return ()
+    """The form of a name: only the server knows its models."""
+    return ("openai:MODEL",)
 
 
 class OpenAI:
