@@ -71,9 +71,7 @@ def open_job(project: Project, task: Task | None = None) -> Job:
     return Job(
         source=source,
         selection=opening.selection(project),
-        ask=Ask(
-            task or opening.open_task(project), model, opening.question_settings(project, model)
-        ),
+        ask=Ask(opening.open_task(project, task), model, opening.question_settings(project, model)),
         load=opening.open_images(project),
         limits=Limits(
             concurrency=project.run.concurrency,

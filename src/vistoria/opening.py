@@ -19,9 +19,9 @@ from vistoria.task import Task, load_task
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
-def open_task(project: Project) -> Task:
-    """The project's task, narrowed to the fields that it names."""
-    task = load_task(project.require("task.name"))
+def open_task(project: Project, task: Task | None = None) -> Task:
+    """The project's task, or the one given in its place, narrowed to the fields that it names."""
+    task = task or load_task(project.require("task.name"))
     return task.only(project.task.fields) if project.task.fields else task
 
 

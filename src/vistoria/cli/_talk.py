@@ -91,16 +91,13 @@ def cell(value: object) -> str:
             return ""
         case bool():
             return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:g}"
+        case int() | float():
+            return f"{value:,}" if isinstance(value, int) else f"{value:g}"
         case tuple() | list() if all(isinstance(item, str) for item in value):
             return ", ".join(value)
         case list() | dict():
             return json.dumps(value, ensure_ascii=False) if value else ""
-        case _:
-            return str(value)
+    return str(value)
 
 
 def _is_number(text: str) -> bool:

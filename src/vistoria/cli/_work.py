@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import click
 
 from vistoria import opening
-from vistoria.cli._ending import Ending
 from vistoria.cli._talk import is_quiet, note, show_warnings
 from vistoria.engine import Choice, Plan
 from vistoria.errors import RunStopped, UserError
@@ -16,6 +15,7 @@ from vistoria.job import Job, open_job
 from vistoria.ledger import Ledger
 from vistoria.progress import Display, show_progress
 from vistoria.project import Project
+from vistoria.result import Result
 from vistoria.sources import Source
 
 
@@ -38,7 +38,7 @@ def planned(
         yield job, ledger, plan
 
 
-def work(job: Job, ledger: Ledger, plan: Plan, display: Display, listen: Sink = ignore) -> Ending:
+def work(job: Job, ledger: Ledger, plan: Plan, display: Display, listen: Sink = ignore) -> Result:
     """Asks what is planned; `listen` hears every event besides the screen."""
     with progress(display if plan.pending else "none") as emit:
 
@@ -48,7 +48,7 @@ def work(job: Job, ledger: Ledger, plan: Plan, display: Display, listen: Sink = 
 
         report = job.work(plan, ledger, both)
     summary = ledger.summary(plan.run)
-    return Ending(plan=plan, report=report, summary=summary, ledger=job.ledger)
+    return Result(plan=plan, report=report, summary=summary, ledger=job.ledger)
 
 
 def confirm(job: Job, plan: Plan, limit: int) -> None:

@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 
 from vistoria.cli import _settings
 from vistoria.cli._command import Command
-from vistoria.cli._ending import shown
 from vistoria.cli._talk import cell, put_table, quiet, say
 from vistoria.cli._writing import FORMATS, format_of, write
 from vistoria.ledger import Ledger, Run
+from vistoria.result import shown
 
 _SHOWN = 30  # rows of a table on a terminal
 

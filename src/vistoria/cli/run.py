@@ -21,6 +21,7 @@ import click
 
 from vistoria.cli import _settings
 from vistoria.cli._command import Command
+from vistoria.cli._ending import exit_code, show_ending
 from vistoria.cli._talk import put_json, quiet
 from vistoria.cli._work import confirm, planned, work
 from vistoria.engine import Choice
@@ -62,11 +63,11 @@ def command(context: click.Context, /, **given: Any) -> None:
             return
         if not given["yes"]:
             confirm(job, plan, project.run.confirm_above)
-        ending = work(job, ledger, plan, display, _lines(ledger) if output == "ndjson" else ignore)
-    ending.show()
+        result = work(job, ledger, plan, display, _lines(ledger) if output == "ndjson" else ignore)
+    show_ending(result)
     if output == "json":
-        put_json(ending.document())
-    context.exit(ending.code)
+        put_json(result.document())
+    context.exit(exit_code(result))
 
 
 def _beside(output: str | None, display: Display) -> Display:

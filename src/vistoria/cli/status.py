@@ -18,9 +18,9 @@ import click
 from vistoria.cli import _settings
 from vistoria.cli._command import Command
 from vistoria.cli._counts import FieldCount, count_fields
-from vistoria.cli._ending import reasons, shown
 from vistoria.cli._talk import as_json, put_facts, put_json, put_table
 from vistoria.ledger import Ledger, Run, RunState, Summary
+from vistoria.result import reasons, shown
 
 
 class _Standing(NamedTuple):

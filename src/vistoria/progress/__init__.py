@@ -16,9 +16,9 @@ from typing import Literal, Protocol, TextIO, TypeAlias
 from vistoria.events import Sink
 from vistoria.progress._plain import PlainScreen
 from vistoria.progress._tally import Tally
-from vistoria.progress._words import duration, percent, rate, short
+from vistoria.progress._words import duration, rate
 
-__all__ = ["Display", "Tally", "duration", "percent", "rate", "short", "show_progress"]
+__all__ = ["Display", "Tally", "duration", "in_notebook", "rate", "show_progress"]
 
 Display: TypeAlias = Literal["auto", "rich", "plain", "notebook", "none"]
 

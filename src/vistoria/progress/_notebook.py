@@ -17,33 +17,32 @@ class NotebookScreen:
 
     def __init__(self, display: Callable[..., Any]) -> None:
         """`display`: that of IPython."""
-        self._handle = display(_Html("<span></span>"), display_id=True)
+        self._handle = display(_Shown(Tally()), display_id=True)
 
     def draw(self, tally: Tally) -> None:
         """Brings bar and line up to date."""
-        self._handle.update(_Html(html(tally)))
+        self._handle.update(_Shown(tally))
 
     def close(self, tally: Tally) -> None:
         """The final state stays."""
         self.draw(tally)
 
 
-class _Html:
-    """What IPython shows as HTML, and as text where there is none."""
+class _Shown:
+    """A tally as IPython shows it: HTML, or text where there is none."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, tally: Tally) -> None:
+        self._text, self._bar = line(tally), _bar(tally)
 
-    def _repr_html_(self) -> str:
+    def __repr__(self) -> str:
         return self._text
 
+    def _repr_html_(self) -> str:
+        return f"{self._bar} <code>{escape(self._text)}</code>"
 
-def html(tally: Tally) -> str:
-    """A `<progress>` element and the line that a log would have."""
+
+def _bar(tally: Tally) -> str:
     if tally.pending is None:
-        bar = "<progress></progress>"
-    elif tally.pending == 0:
-        return "<code>nothing to ask</code>"
-    else:
-        bar = f'<progress max="{tally.pending}" value="{tally.settled}"></progress>'
-    return f"{bar} <code>{escape(line(tally))}</code>"
+        return "<progress></progress>"
+    done = tally.settled if tally.pending else 1
+    return f'<progress max="{max(1, tally.pending)}" value="{done}"></progress>'

@@ -32,6 +32,8 @@ def line(tally: Tally) -> str:
     """E.g. `412 of 1,203 (34 %), 86/s, 0:09 left, 14 failed, 3 retries`."""
     if tally.pending is None:
         return f"reading the source: {tally.rows:,} rows"
+    if not tally.pending:
+        return "nothing to ask"
     parts = [
         f"{tally.settled:,} of {tally.pending:,} ({percent(tally.settled, tally.pending)})",
         rate(tally.rate),

@@ -1,0 +1,142 @@
+"""What a run came to: numbers, the table of labels, and how to show them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vistoria.engine import Plan, Report
+from vistoria.errors import MissingExtra
+from vistoria.ledger import Ledger, Summary
+from vistoria.progress import duration, rate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Result", "reasons", "shown"]
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Result:
+    """A run that was worked on: `plan` is what it had to do, `report` what this session did,
+    `summary` where the run stands now; all labels are in `ledger`."""
+
+    plan: Plan
+    report: Report
+    summary: Summary
+    ledger: Path
+
+    def table(self, *, only: Literal["answered", "failed"] | None = None) -> pa.Table:
+        """One row per observation, one column per field; in memory, read anew at each call."""
+        with Ledger(self.ledger, create=False) as ledger:
+            run = self.summary.run
+            table = pa.Table.from_batches(ledger.batches(run), schema=ledger.schema(run))
+        return table if only is None else table.filter(pc.equal(table["status"], only))
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """The table as a DataFrame; raises MissingExtra without pandas."""
+        try:
+            import pandas as pd  # noqa: PLC0415 - of the extra `notebook`
+        except ImportError:
+            raise MissingExtra("DataFrames", "notebook") from None
+        frame: pd.DataFrame = self.table().to_pandas()
+        return frame
+
+    @property
+    def failures(self) -> pa.Table:
+        """Observations that failed: id, address, reason and detail."""
+        return self.table(only="failed").select(["observation_id", "uri", "reason", "detail"])
+
+    @property
+    def settled(self) -> int:
+        """Observations answered or failed in this session."""
+        return self.report.answered + self.report.failed.total()
+
+    @property
+    def heading(self) -> str:
+        """E.g. `run 3: road_sign by onnx:street: finished`."""
+        run = self.summary.run
+        return f"run {run.run_id}: {run.task} by {run.model}: {self.report.outcome}"
+
+    def facts(self) -> Iterator[tuple[str, str]]:
+        """Label and text of each line that a person should read."""
+        plan, report, summary = self.plan, self.report, self.summary
+        if report.outcome == "stopped" and report.stopped_by:
+            yield "stopped by", report.stopped_by
+        yield "answered", f"{summary.answered:,} of {summary.total:,}"
+        if summary.failed:
+            yield "failed", reasons(summary.failed)
+        if summary.pending:
+            yield "not asked", f"{summary.pending:,}; the same command goes on with them"
+        if before := plan.total - plan.pending:
+            yield "before", f"{before:,} done earlier and not asked again"
+        if plan.unanswerable:
+            yield "left out", f"{', '.join(plan.unanswerable)}: the model cannot answer them"
+        if tokens := report.input_tokens + report.output_tokens:
+            yield "tokens", f"{tokens:,} ({report.input_tokens:,} in, {report.output_tokens:,} out)"
+        if self.settled:
+            took = f"{report.seconds:.1f} s" if report.seconds < 10 else duration(report.seconds)
+            yield "time", f"{took}, {rate(self.settled / max(report.seconds, 1e-9))}"
+        yield "ledger", shown(self.ledger)
+
+    def document(self) -> dict[str, Any]:
+        """All numbers, as JSON values."""
+        run, report, summary = self.summary.run, self.report, self.summary
+        speed = round(self.settled / report.seconds, 2) if report.seconds else None
+        return {
+            "run": run.run_id,
+            "source": run.source,
+            "profile": run.profile,
+            "task": run.task,
+            "model": run.model,
+            "model_versions": list(summary.model_versions),
+            "total": summary.total,
+            "answered": summary.answered,
+            "failed": dict(summary.failed),
+            "pending": summary.pending,
+            "unanswerable_fields": list(self.plan.unanswerable),
+            "input_tokens": summary.input_tokens,
+            "output_tokens": summary.output_tokens,
+            "ledger": str(self.ledger.absolute()),
+            "session": {
+                "outcome": report.outcome,
+                "stopped_by": report.stopped_by,
+                "done_before": self.plan.total - self.plan.pending,
+                "answered": report.answered,
+                "failed": dict(report.failed),
+                "input_tokens": report.input_tokens,
+                "output_tokens": report.output_tokens,
+                "seconds": round(report.seconds, 3),
+                "images_per_second": speed,
+            },
+        }
+
+    def __repr__(self) -> str:
+        """The heading and the facts."""
+        lines = (f"  {label:<10}{text}" for label, text in self.facts())
+        return "\n".join([self.heading, *lines])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(label)}</th>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for label, text in self.facts()
+        )
+        return f"<table><caption>{escape(self.heading)}</caption>{rows}</table>"
+
+
+def reasons(failed: Mapping[str, int]) -> str:
+    """`14: image_truncated 6, not_an_image 5, image_empty 3`."""
+    ordered = sorted(failed.items(), key=lambda pair: (-pair[1], pair[0]))
+    return f"{sum(failed.values()):,}: " + ", ".join(f"{name} {n:,}" for name, n in ordered)
+
+
+def shown(path: Path) -> str:
+    """`path` as seen from the current folder if it is below it."""
+    absolute = path.absolute()
+    below = absolute.is_relative_to(Path.cwd())
+    return str(absolute.relative_to(Path.cwd())) if below else str(absolute)
