@@ -44,8 +44,10 @@ def estimate(
 
     A t-interval of the stratified total of a finite population (Cochran 1977, §5.4, with
     Satterthwaite's degrees of freedom). Its upper end supposes that the next image of each stratum
-    would cost twice its dearest, or else a pilot without a single re-ask would claim
-    certainty. Rare images that cost far more stay unseen; the ceiling is for them. `worst`: the most that one image can cost.
+    would cost twice its dearest, or else a pilot without a single re-ask would claim certainty.
+    Rare images that cost far more stay unseen; the ceiling is for them.
+
+    `worst`: the most that one image can cost.
     """
     pooled = [cost for stratum in strata for cost in stratum.costs]
     if len(pooled) < 2:
