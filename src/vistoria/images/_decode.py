@@ -23,10 +23,8 @@ class ImageFile(Protocol):
     mime_type: str
     width: int
     height: int
-
-    @property
-    def upright(self) -> bool:
-        """Whether the pixels are stored the right way up."""
+    upright: bool
+    """Whether the pixels are stored the right way up."""
 
     def check(self) -> None:
         """Reads the whole file; raises an ObservationError if it is damaged."""

@@ -38,13 +38,9 @@ class JpegFile:
         self._data, self._max_pixels = data, max_pixels
         self._size = (width, height)
         self._orientation = _orientation(data)
+        self.upright = self._orientation == 1
         turned = self._orientation in _TRANSPOSED
         self.width, self.height = (height, width) if turned else (width, height)
-
-    @property
-    def upright(self) -> bool:
-        """Whether the pixels are stored the right way up."""
-        return self._orientation == 1
 
     def check(self) -> None:
         """Reads the whole file, at the least cost; raises ImageTruncated or ImageCorrupt."""

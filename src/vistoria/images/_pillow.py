@@ -88,13 +88,11 @@ class PillowFile:
             width, height = image.size
             if width * height > max_pixels:
                 raise too_many_pixels(width, height, max_pixels)
-            self._turn = _TURNS.get(self._read(partial(_orientation, image)))
+            orientation = self._read(partial(_orientation, image))
+            turned = isinstance(image, TiffImageFile)  # by Pillow, of this kind alone
+        self.upright = orientation not in _TURNS
+        self._turn = None if turned else _TURNS.get(orientation)
         self.width, self.height = (height, width) if self._turn in _TRANSPOSING else (width, height)
-
-    @property
-    def upright(self) -> bool:
-        """Whether the pixels are stored the right way up."""
-        return self._turn is None
 
     def check(self) -> None:
         """Reads the whole file; raises ImageTruncated or ImageCorrupt."""
@@ -122,6 +120,7 @@ class PillowFile:
         except MemoryError as error:
             raise ImageTooLarge("there is not enough memory to decode the image") from error
         except _BROKEN as error:
+            check_whole(self._data, self.mime_type)
             said = f"{self.mime_type}: {error or type(error).__name__}"
             if isinstance(error, _CUT) or "truncated" in said.lower():
                 raise ImageTruncated(said) from error
@@ -133,7 +132,7 @@ def _orientation(image: ImageFile) -> int:
     if isinstance(image, TiffImageFile):
         return int(image.tag_v2.get(0x0112, 1))
     # Not by `getexif`, which decodes a whole PNG first and warns of what is damaged.
-    return orientation_tag(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
+    return orientation_tag((image.info.get("exif") or b"").removeprefix(b"Exif\0\0"))
 
 
 def _rgb(image: Image.Image) -> NDArray[np.uint8]:
