@@ -1,7 +1,7 @@
 """The project: defaults < `vistoria.toml` < environment (`VISTORIA_…`) < command-line flags.
 
     [source]
-    address = "photos/"              # VISTORIA_SOURCE_ADDRESS, --source
+    address = "photos/"              # VISTORIA_SOURCE_ADDRESS, SOURCE
     [task]
     name = "utility_pole"            # VISTORIA_TASK_NAME, --task
     [model]
@@ -16,7 +16,7 @@ not set.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, TypeAlias
@@ -43,6 +43,7 @@ __all__ = ["Project", "Setting", "find_project", "load_project"]
 
 FILE_NAME = "vistoria.toml"
 
+_FLAGS = {"source.address": "SOURCE", "source.columns": "--column"}
 _SECRET = re.compile(r"(key|token|secret|password|credentials?|store)$", re.IGNORECASE)
 _PASSWORD = re.compile(r"(://)[^/@\s]+@")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
@@ -186,6 +187,14 @@ class Project(BaseModel):
         return value
 
 
+# What names a thing: the settings that are details of it, and when two names mean the same.
+_NAMES: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {
+    "source.address": (
+        tuple(f"source.{name}" for name in ("table", "query", "profile", "columns", "where")),
+        lambda address: os.path.abspath(str(address)),  # noqa: PTH100 - need not be a file
+    ),
+    "model.name": (("model.",), lambda name: str(name).partition(":")[0]),
+}
 _SECTIONS: Mapping[str, type[_Section]] = {
     "source": SourceSection,
     "images": ImagesSection,
@@ -224,9 +233,8 @@ def load_project(
     file = Path(named).absolute() if named else find_project(Path.cwd())
     if file and file.is_dir():
         file = file / FILE_NAME
-    given = {setting.key: setting for setting in _from_file(file)} if file else {}
-    given |= {setting.key: setting for setting in _from_env(env)}
-    given |= {setting.key: setting for setting in _from_flags(flags)}
+    read = (_from_file(file) if file else (), _from_env(env), _from_flags(flags))
+    given = _layered([{setting.key: setting for setting in layer} for layer in read])
     sections: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
     for key, value, _ in given.values():
         section, _, name = key.partition(".")
@@ -239,6 +247,19 @@ def load_project(
         raise _wrong_value(error, given, file) from None
     project._origins.update({setting.key: setting.origin for setting in given.values()})
     return project
+
+
+def _layered(layers: Sequence[dict[str, Setting]]) -> dict[str, Setting]:
+    """One layer over the other. A source or provider named anew leaves behind what was said with
+    the name it replaces: the table of a database or the options of a service mean nothing to it."""
+    for name, (details, identity) in _NAMES.items():
+        named = [layer for layer in layers if name in layer]
+        for number, layer in enumerate(layers):
+            if layer in named and identity(layer[name].value) != identity(named[-1][name].value):
+                for lower in layers[: number + 1]:
+                    for key in [key for key in lower if key.startswith(details) and key != name]:
+                        del lower[key]
+    return {key: setting for layer in layers for key, setting in layer.items()}
 
 
 def _from_file(file: Path) -> Iterator[Setting]:
@@ -295,9 +316,11 @@ def _variable(key: str) -> str:
 
 
 def _flag(key: str) -> str:
-    """`--model` for "model.name", `--source` for "source.address", else the key's own name."""
+    """`--model` for "model.name", `-o KEY` for an option of the model, else the key's own name."""
     section, _, name = key.partition(".")
-    return "--" + (section if name in ("name", "address") else name.replace("_", "-"))
+    if section == "model" and name != "name":
+        return f"-o {name}"
+    return _FLAGS.get(key, "--" + (section if name == "name" else name.replace("_", "-")))
 
 
 def _places(key: str, file: Path | None) -> tuple[str, ...]:

@@ -92,9 +92,9 @@ def test_environment_over_file_and_flags_over_environment(file: Path) -> None:
         "VISTORIA_LOG": "not a setting of a section",
         "PATH": "/bin",
     }
-    flags = {"model.name": "onnx:street", "source.limit": 10, "run.retries": None, "task.name": ()}
+    flags = {"model.name": "echo:b", "source.limit": 10, "run.retries": None, "task.name": ()}
     project = load_project(file, env, flags)
-    assert project.model.name == "onnx:street"
+    assert project.model.name == "echo:b"
     assert project.model.options["seed"] == "7"
     assert project.task.fields == ("asset", "leaning")
     assert project.source.columns == {"uri": "photo", "asset_id": "id"}
@@ -107,6 +107,15 @@ def test_environment_over_file_and_flags_over_environment(file: Path) -> None:
         "source.limit": "--limit",
         "run.retries": "VISTORIA_RUN_RETRIES",
     }
+
+
+def test_a_name_given_anew_leaves_the_details_of_the_old_one(file: Path) -> None:
+    kept = load_project(file, {}, {"model.name": "gemini:other", "source.limit": 3})
+    assert "api_key" in kept.model.options
+    assert kept.source.columns == load_project(file, {}).source.columns
+    anew = load_project(file, {}, {"model.name": "echo:", "source.address": "elsewhere.csv"})
+    assert anew.model.options == {}
+    assert anew.source.columns == {}
 
 
 def test_rows_show_value_and_origin_but_no_secret(file: Path) -> None:
