@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ledger.test_ledger import attempt, batch, begin, task
-from vistoria.ledger import Bounds, Call, Ledger, Refusal, Run, Spending
+from vistoria.ledger import Call, Ledger, Refusal, Run
+from vistoria.pricing import Ceiling, Spend
 
-MOST = Spending(requests=1, money=10, tokens=100)
+MOST = Spend(money=10, requests=1, tokens=100)
 
 
-def call(run: Run, session: int, ordinal: int, bounds: Bounds = Bounds()) -> Call:  # noqa: B008
+def call(run: Run, session: int, ordinal: int, ceiling: Ceiling = Ceiling()) -> Call:  # noqa: B008
     """A call of a run that may cost ten at most."""
-    return Call(session, run.run_id, run.question_id, ordinal, MOST, bounds, 1.7e9)
+    return Call(session, run.run_id, run.question_id, ordinal, MOST, ceiling, 1.7e9)
 
 
 def start(path: Path) -> tuple[Ledger, Run, int]:
@@ -35,12 +36,12 @@ def test_a_call_counts_at_its_most_until_it_is_settled(tmp_path: Path) -> None:
         number = await ledger.open_call(call(run, session, 1))
         assert isinstance(number, int)
         assert ledger.spending(run) == MOST
-        ledger.settle_call(number, Spending(1, 3, 20))
+        ledger.settle_call(number, Spend(3, 1, 20))
         lost = await ledger.open_call(call(run, session, 2))
         assert isinstance(lost, int)
         ledger.settle_call(lost, None)
         ledger.flush()
-        assert ledger.spending(run) == Spending(2, 13, 120)
+        assert ledger.spending(run) == Spend(13, 2, 120)
 
     with ledger:
         asyncio.run(work())
@@ -52,16 +53,16 @@ def test_spending_never_passes_the_bound(
     tmp_path_factory: pytest.TempPathFactory, bills: list[int], most: int
 ) -> None:
     ledger, run, session = start(tmp_path_factory.mktemp("l") / "l.sqlite")
-    bounds = Bounds(money=most)
+    ceiling = Ceiling(money=most)
 
     async def one(ordinal: int, bill: int) -> int:
-        number = await ledger.open_call(call(run, session, ordinal, bounds))
+        number = await ledger.open_call(call(run, session, ordinal, ceiling))
         if not isinstance(number, int):
             assert number == "over"
             return 0
-        assert ledger.spending(run).money <= most
+        assert (ledger.spending(run).money or 0) <= most
         await asyncio.sleep(0)
-        ledger.settle_call(number, Spending(1, bill, 0))
+        ledger.settle_call(number, Spend(bill, 1, 0))
         return bill
 
     async def work() -> int:
@@ -122,6 +123,6 @@ asyncio.run(work())
         child.communicate(b"\n")
         assert ledger.bury_sessions(run) == (1, 3)
         assert ledger.bury_sessions(run) == ()
-        assert ledger.spending(run) == MOST.plus(MOST), "nobody knows what they cost"
+        assert ledger.spending(run) == MOST + MOST, "nobody knows what they cost"
         number = asyncio.run(ledger.open_call(call(run, 1, 1)))
         assert isinstance(number, int), "it may be asked again"

@@ -1,13 +1,12 @@
 """The record of everything asked and answered: one SQLite file, append-only."""
 
-from vistoria.ledger._calls import Bounds, Call, Refusal, Spending
+from vistoria.ledger._calls import Call, Refusal
 from vistoria.ledger._ledger import Ledger
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._runs import Run, RunSpec
 from vistoria.ledger._sessions import Outcome, RunState
 
 __all__ = [
-    "Bounds",
     "Call",
     "Field",
     "Ledger",
@@ -16,6 +15,5 @@ __all__ = [
     "Run",
     "RunSpec",
     "RunState",
-    "Spending",
     "Summary",
 ]

@@ -7,50 +7,19 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """An amount of requests, money (billionths of a US dollar) and tokens."""
-
-    requests: int = 0
-    money: int = 0
-    tokens: int = 0
-
-    def plus(self, other: "Spending") -> "Spending":
-        """The sum."""
-        return Spending(
-            self.requests + other.requests, self.money + other.money, self.tokens + other.tokens
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a run may spend at most; None: no bound."""
-
-    requests: int | None = None
-    money: int | None = None
-    tokens: int | None = None
-
-    def hold(self, spent: Spending) -> bool:
-        """Whether `spent` stays within them."""
-        pairs = (
-            (self.requests, spent.requests),
-            (self.money, spent.money),
-            (self.tokens, spent.tokens),
-        )
-        return all(bound is None or amount <= bound for bound, amount in pairs)
+from vistoria.pricing import Ceiling, Spend
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call about to be sent. `most`: the most it can cost; `bounds`: those of its run."""
+    """A call about to be sent. `most`: the most it can cost; `ceiling`: that of its run."""
 
     session_id: int
     run_id: int
     question_id: int
     ordinal: int
-    most: Spending
-    bounds: Bounds
+    most: Spend
+    ceiling: Ceiling
     sent_at: float
 
 
@@ -68,8 +37,7 @@ def open_call(db: sqlite3.Connection, call: Call) -> int | Refusal:
     since = " AND run_id >= ?"
     if db.execute(answered + since, (*key, call.run_id)).fetchone():
         return "answered"
-    spent = spending(db, call.run_id)
-    if not call.bounds.hold(spent.plus(call.most)):
+    if not call.ceiling.fits(spending(db, call.run_id), Spend(), call.most):
         return "over"
     most = call.most
     try:
@@ -81,34 +49,32 @@ def open_call(db: sqlite3.Connection, call: Call) -> int | Refusal:
         )  # fmt: skip
     except sqlite3.IntegrityError:
         return "taken"
-    _spend(db, call.run_id, most)
+    _spend(db, call.run_id, most.requests, most.money or 0, most.tokens or 0)
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def settle_call(db: sqlite3.Connection, call_id: int, bill: Spending | None) -> None:
+def settle_call(db: sqlite3.Connection, call_id: int, bill: Spend | None) -> None:
     """Replaces the most a call can cost by its bill; None: the outcome is lost, the most stays."""
-    run_id, *most = db.execute(
-        "SELECT run_id, requests, money, tokens FROM calls WHERE call_id = ?", (call_id,)
-    ).fetchone()
     if bill is None:
         db.execute("UPDATE calls SET state = 'lost' WHERE call_id = ?", (call_id,))
         return
+    row = "SELECT run_id, requests, money, tokens FROM calls WHERE call_id = ?"
+    run_id, *most = db.execute(row, (call_id,)).fetchone()
     db.execute(
         "UPDATE calls SET state = 'settled', requests = ?, money = ?, tokens = ? WHERE call_id = ?",
         (bill.requests, bill.money, bill.tokens, call_id),
     )
-    _spend(
-        db, run_id, Spending(bill.requests - most[0], bill.money - most[1], bill.tokens - most[2])
-    )
+    saved = zip((bill.requests, bill.money, bill.tokens), most, strict=True)
+    _spend(db, run_id, *((paid or 0) - (reserved or 0) for paid, reserved in saved))
 
 
-def spending(db: sqlite3.Connection, run_id: int) -> Spending:
-    """What a run has spent, open and lost calls counted at their most."""
+def spending(db: sqlite3.Connection, run_id: int) -> Spend:
+    """What a run has spent, open and lost calls counted at their most; what is unknown counts 0."""
     row = db.execute(
-        "SELECT requests, money, tokens FROM spending WHERE run_id = ?", (run_id,)
+        "SELECT money, requests, tokens FROM spending WHERE run_id = ?", (run_id,)
     ).fetchone()
-    return Spending(*row) if row else Spending()
+    return Spend(*row) if row else Spend()
 
 
 def lose_calls(db: sqlite3.Connection, session_id: int) -> tuple[int, ...]:
@@ -119,10 +85,10 @@ def lose_calls(db: sqlite3.Connection, session_id: int) -> tuple[int, ...]:
     return tuple(row[0] for row in rows)
 
 
-def _spend(db: sqlite3.Connection, run_id: int, amount: Spending) -> None:
+def _spend(db: sqlite3.Connection, run_id: int, requests: int, money: int, tokens: int) -> None:
     db.execute(
         "INSERT INTO spending VALUES (?, ?, ?, ?) ON CONFLICT (run_id) DO UPDATE SET "
         "requests = requests + excluded.requests, money = money + excluded.money, "
         "tokens = tokens + excluded.tokens",
-        (run_id, amount.requests, amount.money, amount.tokens),
+        (run_id, requests, money, tokens),
     )

@@ -10,13 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vistoria.ledger import _reading, _runs
-from vistoria.ledger._calls import Call, Refusal, Spending, spending
+from vistoria.ledger._calls import Call, Refusal, spending
 from vistoria.ledger._connection import connect
 from vistoria.ledger._manifest import Complete, Manifest
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._runs import Run, RunSpec
 from vistoria.ledger._sessions import Outcome, RunState, Sessions
 from vistoria.ledger._writer import Writer
+from vistoria.pricing import Spend
 from vistoria.records import OBSERVATION_COLUMNS, Attempt, Box, ImageRef, Observation
 from vistoria.task import Task
 
@@ -86,11 +87,11 @@ class Ledger:
         """The number of a call, once it is on disk that it will be sent, or why it may not be."""
         return await self._writing().open_call(call)
 
-    def settle_call(self, call_id: int, bill: Spending | None) -> None:
+    def settle_call(self, call_id: int, bill: Spend | None) -> None:
         """Notes what a call has cost; None when nobody knows, so that it counts at its most."""
         self._writing().settle_call(call_id, bill)
 
-    def spending(self, run: Run) -> Spending:
+    def spending(self, run: Run) -> Spend:
         """What the run has spent, open and lost calls counted at their most."""
         return spending(self._db, run.run_id)
 

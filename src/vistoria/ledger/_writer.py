@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from vistoria.errors import UserError
-from vistoria.ledger._calls import Call, Refusal, Spending, open_call, settle_call
+from vistoria.ledger._calls import Call, Refusal, open_call, settle_call
 from vistoria.ledger._connection import connect
 from vistoria.ledger._manifest import transaction
+from vistoria.pricing import Spend
 from vistoria.records import Attempt
 
 _COMMIT_ROWS = 1_000
@@ -40,7 +41,7 @@ class _Opening:
 @dataclass(frozen=True, slots=True)
 class _Settling:
     call_id: int
-    bill: Spending | None
+    bill: Spend | None
 
 
 _Item: TypeAlias = "Sequence[Attempt] | _Opening | _Settling | threading.Event | None"
@@ -70,7 +71,7 @@ class Writer:
         self._queue.put(_Opening(call, loop, leave))
         return await leave
 
-    def settle_call(self, call_id: int, bill: Spending | None) -> None:
+    def settle_call(self, call_id: int, bill: Spend | None) -> None:
         """Hands over what a call has cost; None when nobody knows."""
         self._queue.put(_Settling(call_id, bill))
 
@@ -157,7 +158,7 @@ class Writer:
         for opening in openings:
             if opening.leave.cancelled():
                 if isinstance(opening.result, int):  # nobody will send it
-                    self.settle_call(opening.result, Spending())
+                    self.settle_call(opening.result, Spend(0, 0, 0))
             elif opening.result is None:
                 opening.leave.set_exception(UserError(f"cannot write to the ledger: {self._error}"))
             else:

@@ -63,6 +63,7 @@ CREATE TABLE sessions (
 
 -- One row per call to a service, written before it is sent. While it is open, and for good when
 -- its outcome was lost, `money` and `tokens` are the most it can have cost; once settled, its bill.
+-- NULL: unknown.
 CREATE TABLE calls (
   call_id INTEGER PRIMARY KEY,
   session_id INTEGER NOT NULL REFERENCES sessions,
@@ -71,14 +72,15 @@ CREATE TABLE calls (
   ordinal INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('open', 'settled', 'lost')),
   requests INTEGER NOT NULL,       -- 1, or 0 when it was refused
-  money INTEGER NOT NULL,          -- billionths of a US dollar
-  tokens INTEGER NOT NULL,
+  money INTEGER,                   -- picodollars: 10^12 are one US dollar
+  tokens INTEGER,
   sent_at REAL NOT NULL            -- seconds since 1970
 );
 -- Two processes cannot have the same call open; open calls are few, so the index stays small.
 CREATE UNIQUE INDEX calls_open ON calls (question_id, ordinal) WHERE state = 'open';
 
--- What each run has spent and reserved: the sums of its calls, kept in the same transactions.
+-- What each run has spent and reserved: the sums of its calls, kept in the same transactions;
+-- unknown amounts count as 0, and no run with an unknown price has a ceiling of money.
 CREATE TABLE spending (
   run_id INTEGER PRIMARY KEY REFERENCES runs,
   requests INTEGER NOT NULL,
