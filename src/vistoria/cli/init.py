@@ -1,0 +1,145 @@
+"""Write a commented vistoria.toml to edit.
+
+What is not given is guessed from what lies in FOLDER, which is the current one by default.
+Nothing is overwritten without --force.
+
+Examples:
+    vistoria init
+    vistoria init survey --source photos/ --task road_sign --model gemini:gemini-2.5-flash
+    vistoria init --task-file utility_pole
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from vistoria import registry
+from vistoria.cli._command import Command
+from vistoria.cli._talk import note, say
+from vistoria.errors import UnknownName, UserError
+from vistoria.project import FILE_NAME
+from vistoria.result import shown
+from vistoria.task import load_task, ready_tasks
+
+_LOOKED_AT = 10_000  # entries of a folder that are looked at for a guess
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".avif"}
+
+_TEMPLATE = """\
+# A Vistoria project: `vistoria run` works on it, from this folder or one below.
+# Each key is also a flag (--limit) and a variable (VISTORIA_SOURCE_LIMIT), which stand above it;
+# `vistoria config show` tells what is in force and where it comes from.
+
+[source]
+# A folder of photos, or a table with their addresses:
+# {suffixes}
+address = {source}
+# table = "cropped_observations_latest"  # of a database; or query = "SELECT * FROM ..."
+# profile = "generic"                    # how columns map to ours, where the guess is wrong
+# columns = {{ uri = "photo_url" }}        # or only some of them
+# where = "asset_type = 'ASSET_CLASS_UTILITY_POLE'"
+# limit = 100                            # the first rows
+# sample = 500                           # or some at random, the same ones for the same seed
+# seed = 0
+
+[images]
+# crop = true         # cut each photo to the box of its asset, if the table has one
+# crop_margin = 0.2   # and so much of its size around it
+# max_side = 1024     # shrink photos to this many pixels before they are sent
+
+[task]
+# A file of your own (`vistoria init --task-file` copies one to begin with), or a ready one:
+# {tasks}
+name = {task}
+# fields = ["asset"]  # ask only these
+
+[model]
+# `vistoria models` lists more; the options of a model are keys here.
+name = {model}
+# temperature = 0
+
+[run]
+# ledger = ".vistoria/ledger.sqlite"
+# concurrency = 16         # calls at once
+# retries = 8              # tries after the first, when a service fails in passing
+# max_failure_rate = 0.2   # stop when more than this share of photos fails
+# confirm_above = 1000     # ask before more photos than this are sent to a service
+"""
+
+
+@click.command("init", cls=Command, help=__doc__)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=".")
+@click.option("--source", metavar="ADDRESS", help="A folder or table of photos.")
+@click.option("--task", metavar="NAME|FILE", help="A ready task or a task file.")
+@click.option("--model", metavar="PROVIDER:NAME", help="What answers.", default="onnx:street")
+@click.option("--task-file", metavar="NAME", help="Copy this ready task into FOLDER and use it.")
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+def command(
+    folder: Path, source: str | None, task: str | None, model: str, task_file: str | None,
+    force: bool,
+) -> None:  # fmt: skip
+    """See the top of this file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {folder / FILE_NAME: ""}
+    if task_file:
+        if task_file not in ready_tasks():
+            raise UnknownName("task", task_file, ready_tasks())
+        ready = files("vistoria") / "tasks" / f"{task_file}.toml"
+        written[folder / f"{task_file}.toml"] = ready.read_text("utf-8")
+        task = f"{task_file}.toml"
+    elif task:
+        load_task(task)
+        task = task if task in ready_tasks() else _from(folder, task)
+    address = _from(folder, source) if source else _guess(folder)
+    written[folder / FILE_NAME] = project_file(address, task or "street_asset", model)
+    for path in written:
+        if path.exists() and not force:
+            raise UserError(f"{shown(path)!r} is there already; --force overwrites it")
+    for path, text in written.items():
+        path.write_text(text, "utf-8")
+        note("wrote", shown(path))
+    where = "" if folder == Path() else f"cd {shown(folder)} && "
+    note("next", f"{where}vistoria run --dry-run", fg="cyan")
+
+
+def project_file(address: str, task: str, model: str) -> str:
+    """The text of a project file."""
+    suffixes = [s for name in registry.names("sources") for s in _suffixes(name)]
+    return _TEMPLATE.format(
+        source=json.dumps(address), task=json.dumps(task), model=json.dumps(model),
+        suffixes=" ".join(suffixes), tasks=", ".join(ready_tasks()),
+    )  # fmt: skip
+
+
+def _suffixes(source: str) -> tuple[str, ...]:
+    found: tuple[str, ...] = registry.load("sources", source).SUFFIXES
+    return found
+
+
+def _from(folder: Path, address: str) -> str:
+    """An address given from here, as the file in `folder` must name it."""
+    if "://" in address or Path(address).is_absolute():
+        return address
+    return os.path.relpath(address, folder)
+
+
+def _guess(folder: Path) -> str:
+    """A table that lies there, else the folder in which its pictures are."""
+    suffixes = {s for name in registry.names("sources") for s in _suffixes(name)} - {".txt", ".db"}
+    tables = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    if tables:
+        return tables[0]
+    parents = {path.parent for path in _pictures(folder)}
+    if not parents:
+        say("no photos or tables here yet: set [source] address", fg="yellow")
+        return "photos"
+    return os.path.relpath(os.path.commonpath(parents), folder)
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    entries = islice(folder.rglob("*"), _LOOKED_AT)
+    return (path for path in entries if path.suffix.lower() in _PICTURES)
