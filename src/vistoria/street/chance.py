@@ -54,10 +54,15 @@ def draw_scene(seed: int, asset: Asset | None, sign_kind: SignKind | None) -> Sc
     for attempt in range(TRIES):
         rng = np.random.default_rng([seed, attempt])
         scene = _draw(rng, asset, sign_kind)
-        overgrown = isinstance(scene.thing, Pole) and scene.thing.vegetation
-        if scene.thing is None or visible_share(scene) >= (0.93 if overgrown else 0.66):
+        if clearly_seen(scene):
             return scene
     return scene
+
+
+def clearly_seen(scene: Scene) -> bool:
+    """Whether enough of the asset will be seen; plants on a pole will hide some more of it."""
+    overgrown = isinstance(scene.thing, Pole) and scene.thing.vegetation
+    return scene.thing is None or visible_share(scene) >= (0.93 if overgrown else 0.66)
 
 
 def _draw(rng: Rng, asset: Asset | None, sign_kind: SignKind | None) -> Scene:

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from vistoria.street.truth import Truth
+
 TILE = (320, 240)
 GAP = 6
 LINE = 16
@@ -40,3 +42,17 @@ def _wrap(caption: str) -> list[str]:
     return [
         line for part in caption.splitlines() or [""] for line in textwrap.wrap(part, WRAP) or [""]
     ]
+
+
+def caption(truth: Truth) -> str:
+    """What is true of a photo, in a line or two."""
+    parts: list[str] = [truth.asset.replace("_", " ")]
+    if truth.material is not None:
+        parts += [truth.material, f"{truth.lean_degrees:+.1f}°"]
+        parts += ["transformer"] * bool(truth.transformer) + ["plants"] * bool(truth.vegetation)
+    if truth.sign_kind is not None:
+        limit = "" if truth.speed_limit is None else f" {truth.speed_limit}"
+        parts = [truth.sign_kind.replace("_", " ") + limit, str(truth.sign_condition)]
+    if truth.cover_shape is not None:
+        parts = [f"{truth.cover_shape} cover", "cracked" if truth.cover_cracked else "intact"]
+    return ", ".join([*parts, truth.time_of_day, truth.weather])
