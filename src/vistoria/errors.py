@@ -8,7 +8,7 @@ VistoriaError
 │  ├─ TaskError         a task file is wrong; file and line
 │  └─ AccessDenied      the service refuses the person: which role, key or API is missing
 ├─ TransientError       try again, after `retry_after` seconds if given; never charged to the image
-│  └─ RateLimited       too fast: also lowers the limit
+│  └─ RateLimited       too fast, or too many at once: also lowers the limit
 ├─ ObservationError     this image fails for good: a row with a reason, the run goes on
 │  ├─ AddressInvalid    the address is empty or malformed
 │  ├─ ImageMissing      nothing at that address
@@ -27,11 +27,15 @@ VistoriaError
 │  ├─ AnswerEmpty       the model answered nothing
 │  └─ Unreachable       transient errors did not end; a later run asks again
 └─ RunStopped           ceiling reached, too many failures, Ctrl-C: resumable; exit 1 or 130
+   ├─ QuotaExhausted    the service gives nothing more today (or this month): wait until it resets
+   └─ ServiceDown       the service has not answered for as long as we are willing to wait
 """
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from vistoria.records import Usage
 
 
@@ -102,7 +106,19 @@ class TransientError(VistoriaError):
 
 
 class RateLimited(TransientError):
-    """The service says: too fast."""
+    """The service says: too much. The engine slows down and sends the call again."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        too: Literal["fast", "many"] | None = None,
+    ) -> None:
+        """`too`: "fast" (calls or tokens per time) or "many" (calls at once); None where the
+        service does not say, and the engine finds out."""
+        self.too = too
+        super().__init__(message, retry_after=retry_after)
 
 
 class ObservationError(VistoriaError):
@@ -217,3 +233,28 @@ class RunStopped(VistoriaError):
         """`interrupted`: a person pressed Ctrl-C (exit 130) rather than a rule (exit 1)."""
         self.interrupted = interrupted
         super().__init__(message)
+
+
+class QuotaExhausted(RunStopped):
+    """The quota of a day or month is used up: no call can succeed before it resets.
+
+    A model raises this instead of RateLimited when the service names such a quota.
+    """
+
+    def __init__(self, message: str, *, resets_at: "datetime | None" = None) -> None:
+        """`resets_at`: with a time zone, if the service says or its pages do."""
+        self.resets_at = resets_at
+        when = f" It resets at {resets_at:%Y-%m-%d %H:%M %Z}." if resets_at else ""
+        super().__init__(f"{message.rstrip('.')}.{when} The same command then goes on.")
+
+
+class ServiceDown(RunStopped):
+    """A service has not answered for longer than we are willing to wait."""
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ended a task group; the others are its consequence."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -14,6 +14,7 @@ from anyio.from_thread import start_blocking_portal
 
 from vistoria import opening
 from vistoria.engine import Ask, Choice, Limits, Load, Plan, Report, make_plan, work_through
+from vistoria.errors import first_error
 from vistoria.events import Sink, ignore
 from vistoria.ledger import Ledger
 from vistoria.project import Project
@@ -112,10 +113,13 @@ async def _with_signals(work: _Work) -> Report:
     if threading.current_thread() is not threading.main_thread():
         return await work(stop)  # only the main thread may receive signals
     report: Report | None = None
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_listen, stop, tasks.cancel_scope)
-        report = await work(stop)
-        tasks.cancel_scope.cancel()
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_listen, stop, tasks.cancel_scope)
+            report = await work(stop)
+            tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise first_error(group) from None
     if report is None:
         raise KeyboardInterrupt
     return report

@@ -133,17 +133,35 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What a service's bill for one call depends on, besides the text and the picture.
+
+    `output_tokens`: the most that an answer may have, thinking included. `media_resolution`: how
+    finely a picture is sampled, where that can be chosen. `regional`: of an endpoint bound to a
+    region, which some services price higher.
+    """
+
+    output_tokens: int
+    media_resolution: str | None = None
+    regional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What the engine must know about a model; it never asks for the model's name.
 
-    `batch_size`: pictures per call. `concurrency`: calls at once to begin with.
+    `batch_size`: pictures per call, 1 for a service. `concurrency`: calls at once to begin with.
     `local`: computes in this process, so `concurrency` is bound by cores, not by a service.
+    `service`: names what is limited together: model, account and endpoint. `charge`: what decides
+    the price of a call; None where there is none to pay.
     """
 
     image: ImageForm
     batch_size: int = 1
     concurrency: int = 16
     local: bool = False
+    service: str = ""
+    charge: Charge | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +194,8 @@ class Attempt:
     """The outcome of asking a model about one observation, as the ledger keeps it.
 
     `tries` counts calls including retries and the re-ask; `usage` is their sum; times are
-    seconds since the epoch and seconds.
+    seconds since the epoch and seconds. `identity` names what the model saw, 64 bits; `copied`
+    tells that the same image had been answered before and was not asked about again.
     """
 
     ordinal: int
@@ -191,6 +210,8 @@ class Attempt:
     model_version: str | None = None
     usage: Usage = Usage()
     sha256: bytes | None = None
+    identity: int | None = None
+    copied: bool = False
     tries: int = 1
     started_at: float = 0.0
     seconds: float = 0.0

@@ -11,6 +11,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from vistoria.engine.plan import Plan
 from vistoria.engine.worker import Load, Work, Worker
+from vistoria.errors import first_error
 from vistoria.events import Settled, Sink, Started, Stopping
 from vistoria.ledger import Ledger, Outcome
 from vistoria.models import Model
@@ -111,7 +112,7 @@ class _Session:
                         workers.start_soon(self._settle, receive.clone())
                 tasks.cancel_scope.cancel()  # the watcher
         except BaseExceptionGroup as group:
-            raise _first(group) from None
+            raise first_error(group) from None
 
     async def _watch(self, scope: anyio.CancelScope) -> None:
         """Once stopped, gives calls in flight some time, then ends them."""
@@ -166,11 +167,3 @@ class _Session:
             self._report.outcome = "stopped"
             self._report.stopped_by = f"{rate:.0%} of observations failed (limit {limit:.0%})"
             self._stop.set()
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that ended a task group; the others are its consequence."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

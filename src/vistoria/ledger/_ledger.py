@@ -1,5 +1,6 @@
 """The ledger of one project: what was asked, answered and failed, kept for good."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from vistoria.ledger._runs import Run, RunSpec
 from vistoria.ledger._sessions import Outcome, RunState, Sessions
 from vistoria.ledger._writer import Writer
 from vistoria.pricing import Spend
-from vistoria.records import OBSERVATION_COLUMNS, Attempt, Box, ImageRef, Observation
+from vistoria.records import OBSERVATION_COLUMNS, Answer, Attempt, Box, ImageRef, Observation
 from vistoria.task import Task
 
 State: TypeAlias = Literal["answered", "failed", "settled"]
@@ -155,6 +156,19 @@ class Ledger:
         )
         found = {row[0]: _observation(row) for row in self._db.execute(query, tuple(ordinals))}
         return [found[ordinal] for ordinal in ordinals]
+
+    def answers_to(
+        self, question_id: int, identities: Sequence[int]
+    ) -> Iterator[tuple[int, Answer, Mapping[str, float] | None, str | None]]:
+        """Identity, answer, confidence and model version of images that were answered before."""
+        rows = self._db.execute(
+            "SELECT identity, answer, confidence, model_version FROM attempts "
+            f"WHERE identity IN ({_runs.placeholders(identities)}) AND question_id = ? "
+            "AND status = 'answered' AND NOT copied",
+            (*identities, question_id),
+        )
+        for number, answer, confidence, version in rows:
+            yield number, json.loads(answer), confidence and json.loads(confidence), version
 
     def record(self, attempts: Sequence[Attempt]) -> None:
         """Hands over finished attempts; on disk within half a second."""

@@ -23,7 +23,7 @@ _COMMIT_SECONDS = 0.5
 _COLUMNS = (
     "ordinal", "run_id", "question_id", "status", "reason", "retryable", "detail", "answer",
     "confidence", "model_version", "input_tokens", "output_tokens", "thinking_tokens",
-    "cached_tokens", "sha256", "tries", "started_at", "seconds",
+    "cached_tokens", "sha256", "identity", "copied", "tries", "started_at", "seconds",
 )  # fmt: skip
 _INSERT = f"INSERT INTO attempts ({', '.join(_COLUMNS)}) VALUES (?{', ?' * (len(_COLUMNS) - 1)})"
 
@@ -171,7 +171,7 @@ def _row(a: Attempt) -> tuple[Any, ...]:
         a.ordinal, a.run_id, a.question_id, a.status, a.reason, a.retryable, a.detail,
         _json(a.answer), _json(a.confidence), a.model_version,
         usage.input_tokens, usage.output_tokens, usage.thinking_tokens, usage.cached_tokens,
-        a.sha256, a.tries, a.started_at, a.seconds,
+        a.sha256, a.identity, a.copied, a.tries, a.started_at, a.seconds,
     )  # fmt: skip
 
 

@@ -113,11 +113,15 @@ CREATE TABLE attempts (
   thinking_tokens INTEGER NOT NULL,
   cached_tokens INTEGER NOT NULL,
   sha256 BLOB,
+  identity INTEGER,                -- of what the model saw: 64 bits
+  copied INTEGER NOT NULL,         -- 1: the same image had been answered before
   tries INTEGER NOT NULL,
   started_at REAL NOT NULL,        -- seconds since 1970
   seconds REAL NOT NULL
 );
 CREATE INDEX attempts_latest ON attempts (question_id, ordinal, status);
+CREATE INDEX attempts_identity ON attempts (identity, question_id)
+  WHERE status = 'answered' AND NOT copied AND identity IS NOT NULL;
 
 -- The accepted answer of each observation and question: the newest.
 CREATE VIEW answers AS
