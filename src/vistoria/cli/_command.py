@@ -1,5 +1,6 @@
 """Commands whose help is a docstring: a summary, some text, `Examples:` kept as written."""
 
+import inspect
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +13,7 @@ _EXAMPLES = "\nExamples:\n"
 class _Documented(click.Command):
     def __init__(self, *args: Any, **rest: Any) -> None:
         super().__init__(*args, **{"context_settings": SETTINGS, **rest})
+        self.help = inspect.cleandoc(self.help or "")
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """All up to the examples."""

@@ -6,7 +6,8 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -112,9 +113,15 @@ class _Warnings(logging.Handler):
         click.echo(f"{record.levelname.lower()}: {self.format(record)}", err=True)
 
 
-def show_warnings() -> None:
-    """Sends log records to stderr: warnings, or everything with VISTORIA_DEBUG."""
-    root = logging.getLogger("vistoria")
-    root.handlers = [_Warnings()]
-    root.setLevel(logging.DEBUG if os.environ.get("VISTORIA_DEBUG") else logging.WARNING)
-    root.propagate = False
+@contextmanager
+def warnings_shown() -> Iterator[None]:
+    """Sends log records to stderr meanwhile: warnings, or everything with VISTORIA_DEBUG."""
+    log, lines = logging.getLogger("vistoria"), _Warnings()
+    level = log.level
+    log.addHandler(lines)
+    log.setLevel(logging.DEBUG if os.environ.get("VISTORIA_DEBUG") else logging.WARNING)
+    try:
+        yield
+    finally:
+        log.removeHandler(lines)
+        log.setLevel(level)

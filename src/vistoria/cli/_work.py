@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import click
 
 from vistoria import opening
-from vistoria.cli._talk import is_quiet, note, show_warnings
+from vistoria.cli._talk import is_quiet, note, warnings_shown
 from vistoria.engine import Choice, Plan
 from vistoria.errors import RunStopped, UserError
 from vistoria.events import Event, Sink, ignore
@@ -24,18 +24,19 @@ def planned(
     project: Project, choice: Choice, display: Display
 ) -> Iterator[tuple[Job, Ledger, Plan]]:
     """The job of a project, its opened ledger, and what is to be asked."""
-    show_warnings()
-    job = open_job(project)
-    note("source", described(job.source))
-    note("task", f"{job.ask.task.name}: {', '.join(field.name for field in job.ask.task.fields)}")
-    note("model", job.ask.model.name)
-    with Ledger(job.ledger) as ledger:
-        with progress(display) as emit:
-            plan = job.plan(ledger, choice, emit)
-        before = plan.total - plan.pending
-        done = f", {before:,} already done" if before else ""
-        note("plan", f"{plan.total:,} observations{done}: {plan.pending:,} to ask")
-        yield job, ledger, plan
+    with warnings_shown():
+        job = open_job(project)
+        asked = job.ask.task
+        note("source", described(job.source))
+        note("task", f"{asked.name}: {', '.join(field.name for field in asked.fields)}")
+        note("model", job.ask.model.name)
+        with Ledger(job.ledger) as ledger:
+            with progress(display) as emit:
+                plan = job.plan(ledger, choice, emit)
+            before = plan.total - plan.pending
+            done = f", {before:,} already done" if before else ""
+            note("plan", f"{plan.total:,} observations{done}: {plan.pending:,} to ask")
+            yield job, ledger, plan
 
 
 def work(job: Job, ledger: Ledger, plan: Plan, display: Display, listen: Sink = ignore) -> Result:

@@ -15,7 +15,7 @@ import click
 from vistoria import opening, registry
 from vistoria.cli import _settings
 from vistoria.cli._command import Command
-from vistoria.cli._talk import as_json, put_facts, put_json, put_table, show_warnings
+from vistoria.cli._talk import as_json, put_facts, put_json, put_table, warnings_shown
 from vistoria.cli._work import described
 from vistoria.sources import Selection, Source
 from vistoria.sources._profiles import known_profiles
@@ -57,10 +57,10 @@ def command(context: click.Context, /, as_json: bool) -> None:
 
 
 def _look_into(context: click.Context, *, as_json: bool) -> None:
-    show_warnings()
     project = _settings.load(context)
-    source, selection = opening.open_source(project), opening.selection(project)
-    count, rows = source.count(selection), _first_rows(source, selection)
+    with warnings_shown():
+        source, selection = opening.open_source(project), opening.selection(project)
+        count, rows = source.count(selection), _first_rows(source, selection)
     if as_json:
         put_json({
             "address": source.address, "source": opening.source_name(source.address),

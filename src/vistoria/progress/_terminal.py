@@ -48,11 +48,12 @@ class TerminalScreen:
         row.add_column(ratio=1)
         for _ in range(4):
             row.add_column(justify="right", no_wrap=True)
+        whole = f"{tally.pending:,}"
         left = f"{duration(tally.left)} left" if tally.left is not None else ""
         row.add_row(
             bar,
-            f"{tally.settled:,}/{tally.pending:,}",
-            percent(tally.settled, tally.pending),
+            f"{tally.settled:>{len(whole)},}/{whole}",
+            f"{percent(tally.settled, tally.pending):>5}",
             rate(tally.rate),
             left,
         )
@@ -69,4 +70,4 @@ class TerminalScreen:
             parts.append(Text(f"{short(tally.tokens)} tokens", "dim"))
         if tally.stopping:
             parts.append(Text("stopping; Ctrl-C again ends at once", "yellow"))
-        return Text(" · ", "dim").join(parts)
+        return Text(" · ").join(parts)
