@@ -120,6 +120,8 @@ def occluder_height(scene: Scene) -> float:
     """How high the middle of the occluder hangs, in metres."""
     thing, occluder = scene.thing, scene.occluder
     assert occluder is not None
+    if occluder.height is not None:
+        return occluder.height
     if occluder.kind == "bush":
         return occluder.size / 2
     if occluder.kind == "leaves":

@@ -117,13 +117,14 @@ class Cover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occluder:
-    """Something between camera and asset."""
+    """Something between camera and asset; `height` is its middle's, where it is not the usual."""
 
     kind: Literal["bush", "branch", "leaves"]
     x: float
     z: float
     size: float
     seed: int
+    height: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from vistoria.street.chance import (
     pick,
     subseed,
 )
-from vistoria.street.geometry import visible_share
 from vistoria.street.scene import Cover, Occluder, Pole, Scene, Sign, Street
 
 Thing = Pole | Sign | Cover
@@ -104,24 +103,28 @@ def _from_far(rng: Rng, scene: Scene) -> Scene:
 
 
 def _hidden(rng: Rng, scene: Scene) -> Scene:
-    """Leaves before the asset that leave 20 to 55 % of it."""
+    """Leaves on the line of sight: about half of a sign or cover, the upper half of a pole."""
     thing, camera = scene.thing, scene.camera
     assert thing is not None
-    share = 0.8 if isinstance(thing, Cover) else 0.55
-    best, least = scene, 9.0
-    for size in np.geomspace(0.2, 3.6, 14):
-        before = Occluder(
-            kind="branch" if isinstance(thing, Sign) else "bush",
-            x=camera.x + share * (thing.x - camera.x) + float(rng.normal(0, 0.05)),
-            z=camera.z + share * (thing.z - camera.z),
-            size=float(size),
-            seed=subseed(rng),
-        )
-        tried = replace(scene, occluder=before)
-        miss = abs(visible_share(tried) - 0.38)
-        if miss < least:
-            best, least = tried, miss
-    return best
+    if isinstance(thing, Cover):
+        share, aim = 0.86, 0.0
+        size = camera.height * (1 - share) * float(rng.uniform(1.9, 2.6))
+    elif isinstance(thing, Sign):
+        share, aim = 0.6, thing.plate_height + thing.size * 0.5
+        size = share * thing.size * float(rng.uniform(1.0, 1.35))
+    else:
+        share, aim = 0.5, thing.height * 0.62
+        size = share * thing.height * float(rng.uniform(0.55, 0.75))
+    sight = camera.height + share * (aim - camera.height)
+    before = Occluder(
+        kind="bush" if isinstance(thing, Cover) else "branch",
+        x=camera.x + share * (thing.x - camera.x) + float(rng.normal(0, 0.03)),
+        z=camera.z + share * (thing.z - camera.z),
+        size=size,
+        height=sight - 0.1 * size,
+        seed=subseed(rng),
+    )
+    return replace(scene, occluder=before)
 
 
 def _time(rng: Rng, scene: Scene, between: tuple[datetime, datetime]) -> datetime:
