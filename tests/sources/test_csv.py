@@ -70,6 +70,13 @@ def test_dialects(tmp_path: Path, text: str) -> None:
     assert (row["observation_id"], row["uri"]) == ("1", "gs://b/é.jpg")
 
 
+def test_spaces_around_an_address_are_a_slip(tmp_path: Path) -> None:
+    source = opened(tmp_path, 'id,uri\n1, gs://b/a b.jpg \n2,"https://h/p\n"\n3,gs://b/c\n4, d \n')
+    assert [row["uri"] for row in rows(source)] == [
+        "gs://b/a b.jpg", "https://h/p", "gs://b/c", f"{tmp_path}/ d ",
+    ]  # fmt: skip
+
+
 def test_values_with_line_ends(tmp_path: Path) -> None:
     (row,) = rows(opened(tmp_path, 'id,uri\n"a\nb","gs://b/x,y.jpg"\n'))
     assert (row["observation_id"], row["uri"]) == ("a\nb", "gs://b/x,y.jpg")

@@ -68,3 +68,11 @@ def test_a_broken_line(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_text('{"id": 1, "uri": "a.jpg"}\n{"id": \n')
     with pytest.raises(UserError, match=r"cannot read .*a\.ndjson.*line"):
         rows(open_source(str(tmp_path / "a.ndjson"), SourceOptions()))
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array(tmp_path: Path, indent: int | None) -> None:
+    objects = [{"id": "1", "uri": "/a.jpg"}, {"id": 2, "uri": "/b.jpg", "lat": 3}]
+    (tmp_path / "a.json").write_text(json.dumps(objects, indent=indent))
+    found = rows(open_source(str(tmp_path / "a.json"), SourceOptions()))
+    assert [(row["observation_id"], row["latitude"]) for row in found] == [("1", None), ("2", 3.0)]

@@ -9,6 +9,8 @@ __all__ = ["address_sql", "cast_sql"]
 _DUCKDB_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "timestamp[us, UTC]": "TIMESTAMPTZ"}
 _BOUNDS = {"latitude": 90, "longitude": 180, "heading": 360}
 _ABSOLUTE = r"^(/|[A-Za-z][A-Za-z0-9+.-]*:/|(gs|s3|az|https?|file):)"
+_SPACED = r"(?s)^\s*([A-Za-z][A-Za-z0-9+.-]*://.*?)\s*$"
+_FIRST_GROUP = r"\1"
 _TIME_FORMATS = "['%Y:%m:%d %H:%M:%S', '%Y:%m:%d %H:%M:%S%z', '%Y%m%d']"  # EXIF writes colons
 
 
@@ -53,6 +55,8 @@ def address_sql(found: Found, folder: str) -> str:
 
     Empty where there is none: such a row is an observation that fails, not a row that vanishes.
     """
-    address = f"coalesce(CAST({plain(found)} AS VARCHAR), '')"
+    written = f"coalesce(CAST({plain(found)} AS VARCHAR), '')"
+    # Spaces around a path may be meant, around an address with a scheme they are a slip.
+    address = f"regexp_replace({written}, {literal(_SPACED)}, {literal(_FIRST_GROUP)})"
     relative = f"NOT regexp_matches({address}, {literal(_ABSOLUTE)}) AND {address} <> ''"
     return f"CASE WHEN {relative} THEN {literal(folder + '/')} || {address} ELSE {address} END"

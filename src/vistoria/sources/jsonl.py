@@ -1,4 +1,4 @@
-"""Files with one JSON object per line as a source, such as an export of BigQuery."""
+"""JSON objects as a source: one per line, as BigQuery exports them, or in an array."""
 
 from dataclasses import replace
 
@@ -10,11 +10,11 @@ from vistoria.sources._table import Relation, TableSource, refuse_query, table_f
 __all__ = ["SCHEMES", "SUFFIXES", "open_source"]
 
 SCHEMES = ("jsonl",)
-SUFFIXES = (".jsonl", ".ndjson")
+SUFFIXES = (".jsonl", ".ndjson", ".json")
 
 
 def open_source(address: str, options: SourceOptions) -> Source:
-    """The objects in file order.
+    """The objects in file order; only a .json file may hold them in an array.
 
     Values are read as they are written, whatever types they have in other lines. Conditions see
     the types that the values suggest. Relative image addresses begin at the file's folder. Raises
@@ -22,7 +22,8 @@ def open_source(address: str, options: SourceOptions) -> Source:
     """
     refuse_query(address, options)
     files = table_files(address, SCHEMES)
-    how = "format='newline_delimited', map_inference_threshold=-1"
+    form = "auto" if address.endswith(".json") else "newline_delimited"
+    how = f"format='{form}', map_inference_threshold=-1"
 
     def relation(database: Database) -> Relation:
         guessed = database.describe(f"FROM read_json({files.sql}, {how})")
