@@ -246,6 +246,12 @@ def test_public_buckets(server: ObjectStore, scheme: str) -> None:
     assert "Authorization" not in server.asked[0].headers
 
 
+def test_no_trusted_connection(server: ObjectStore) -> None:
+    uri = server.url.replace("http:", "https:") + "/a.jpg"
+    with pytest.raises(ImageForbidden, match="no trusted connection"):
+        Images().load(ImageRef(uri), FORM)
+
+
 def test_unknown_options() -> None:
     with pytest.raises(ConfigError, match=r"no option 'tokn'.*bearer_token"):
         Images({"tokn": "x"})

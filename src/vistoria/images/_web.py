@@ -80,6 +80,8 @@ class Web:
             raise TransientError(f"no answer in {self._timeout:g} s from {url!r}") from None
         except (aiohttp.InvalidURL, aiohttp.TooManyRedirects) as error:
             raise AddressInvalid(f"{url!r} leads nowhere: {type(error).__name__}") from error
+        except aiohttp.ClientSSLError as error:
+            raise ImageForbidden(f"no trusted connection for {url!r}: {error}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise TransientError(f"cannot read {url!r}: {error or type(error).__name__}") from error
 

@@ -8,9 +8,8 @@ __all__ = ["address_sql", "cast_sql"]
 
 _DUCKDB_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "timestamp[us, UTC]": "TIMESTAMPTZ"}
 _BOUNDS = {"latitude": 90, "longitude": 180, "heading": 360}
-_ABSOLUTE = r"^(/|[A-Za-z][A-Za-z0-9+.-]*:/|(gs|s3|az|https?|file):)"
-_SPACED = r"(?s)^\s*([A-Za-z][A-Za-z0-9+.-]*://.*?)\s*$"
-_FIRST_GROUP = r"\1"
+_SCHEME = r"^(?:[A-Za-z][A-Za-z0-9+.-]*:/|(?:gs|s3|az|https?|file):)"
+_SPACES = " \t\r\n"
 _TIME_FORMATS = "['%Y:%m:%d %H:%M:%S', '%Y:%m:%d %H:%M:%S%z', '%Y%m%d']"  # EXIF writes colons
 
 
@@ -56,7 +55,10 @@ def address_sql(found: Found, folder: str) -> str:
     Empty where there is none: such a row is an observation that fails, not a row that vanishes.
     """
     written = f"coalesce(CAST({plain(found)} AS VARCHAR), '')"
-    # Spaces around a path may be meant, around an address with a scheme they are a slip.
-    address = f"regexp_replace({written}, {literal(_SPACED)}, {literal(_FIRST_GROUP)})"
-    relative = f"NOT regexp_matches({address}, {literal(_ABSOLUTE)}) AND {address} <> ''"
-    return f"CASE WHEN {relative} THEN {literal(folder + '/')} || {address} ELSE {address} END"
+    # Spaces around a path may be meant; around an address with a scheme they are a slip.
+    trimmed = f"trim({written}, {literal(_SPACES)})"
+    return (
+        f"CASE WHEN regexp_matches({trimmed}, {literal(_SCHEME)}) THEN {trimmed}"
+        f" WHEN {written} = '' OR starts_with({written}, '/') THEN {written}"
+        f" ELSE {literal(folder + '/')} || {written} END"
+    )
