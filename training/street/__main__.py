@@ -49,7 +49,7 @@ def _train(chosen: argparse.Namespace) -> int:
 
 
 def _evaluate(chosen: argparse.Namespace) -> int:
-    photos = drawn(held_out(chosen.count, chosen.speeds), cache=chosen.runs / "photos")
+    photos = drawn(held_out(chosen.count, chosen.speeds), kept=chosen.runs / "photos")
     scores = scored(photos, answers(opened(chosen.model), photos.frames))
     speed = rate(chosen.model)
     if chosen.json:

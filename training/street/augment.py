@@ -5,20 +5,32 @@ from torch import Tensor
 
 from training.street.heads import HEIGHT, WIDTH
 
-__all__ = ["jittered", "relit", "shifted"]
+__all__ = ["jittered", "reframed", "relit"]
 
 
-def shifted(image: Tensor, box: Tensor, most: int = 20) -> tuple[Tensor, Tensor, Tensor]:
-    """Mirrored (half of them) and moved frames with their boxes, and which ones are mirrored."""
+def reframed(image: Tensor, box: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Frames as from another camera, their boxes, and which ones are mirrored (half of them).
+
+    Each is a window of 3/4 to 21/20 of the frame, moved by up to 1/16 beyond what that allows;
+    where it sticks out, the edge is repeated. Pixels are picked, not blended, as in `nets.crop`.
+    """
     count = len(image)
     mirrored = torch.rand(count) < 0.5
-    image[mirrored] = image[mirrored].flip(2)
-    box = torch.where(mirrored[:, None], (1 - box)[:, [2, 1, 0, 3]] * _X + box * (1 - _X), box)
-    steps = torch.randint(-most, most + 1, (count, 2))
-    moved = torch.stack(
-        [_moved(one, *step) for one, step in zip(image, steps.tolist(), strict=True)]
-    )
-    return moved, (box + (steps / _SIZE).repeat(1, 2)).clamp(0, 1), mirrored
+    share = 1.05 - 0.30 * torch.rand(count, 1).square()
+    low = (1 - share) * torch.rand(count, 2) + (torch.rand(count, 2) - 0.5) / 8
+    at = [
+        ((low[:, axis : axis + 1] + share * (torch.arange(length) + 0.5) / length) * length)
+        .long()
+        .clamp(0, length - 1)
+        for axis, length in enumerate((WIDTH, HEIGHT))
+    ]
+    columns = torch.where(mirrored[:, None], at[0].flip(1), at[0])
+    rows = (at[1] + torch.arange(count)[:, None] * HEIGHT) * WIDTH
+    index = (rows[:, :, None] + columns[:, None, :]).reshape(-1)
+    moved = image.reshape(-1, 3).index_select(0, index).reshape(image.shape)
+    box = (box - low.repeat(1, 2)) / share
+    turned = torch.stack([1 - box[:, 2], box[:, 1], 1 - box[:, 0], box[:, 3]], 1)
+    return moved, torch.where(mirrored[:, None], turned, box).clamp(0, 1), mirrored
 
 
 def relit(pixels: Tensor, most: float = 0.12) -> Tensor:
@@ -36,21 +48,3 @@ def jittered(true: Tensor, seen: Tensor) -> Tensor:
     middle = (box[:, 2:] + box[:, :2]) / 2 + 0.06 * size * torch.randn_like(size)
     size = size * torch.exp(0.10 * torch.randn_like(size))
     return torch.cat([middle - size / 2, middle + size / 2], 1)
-
-
-_SIZE = torch.tensor([WIDTH, HEIGHT])
-_X = torch.tensor([1.0, 0.0, 1.0, 0.0])
-
-
-def _moved(image: Tensor, right: int, down: int) -> Tensor:
-    """One frame moved by whole pixels; its edge is repeated."""
-    out = image.roll((down, right), (0, 1))
-    if right > 0:
-        out[:, :right] = out[:, right : right + 1]
-    elif right < 0:
-        out[:, right:] = out[:, right - 1 : right]
-    if down > 0:
-        out[:down] = out[down : down + 1]
-    elif down < 0:
-        out[down:] = out[down - 1 : down]
-    return out

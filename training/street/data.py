@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,7 +15,6 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-import vistoria.street
 from training.street.heads import HEADS, HEIGHT, WIDTH, encode
 from vistoria.street.render import render_jpeg, sample
 from vistoria.street.truth import Asset, SignKind
@@ -75,9 +75,10 @@ def decode(jpeg: bytes) -> NDArray[np.uint8]:
     return np.asarray(frame, np.uint8)
 
 
-def drawn(orders: Iterable[Order], *, cache: Path | None = None) -> Photos:
-    """Every photo of `orders`; what `cache` holds already is not drawn again."""
-    parts = [_part(order, cache) for order in orders]
+def drawn(orders: Iterable[Order], *, kept: Path | None = None) -> Photos:
+    """Every photo of `orders`; what `kept` holds already is not drawn again."""
+    with ProcessPoolExecutor(workers(), mp_context=get_context("spawn")) as pool:
+        parts = [_part(order, kept, pool) for order in _chunks(orders)]
     count = sum(len(part["seeds"]) for part in parts)
     frames = np.empty((count, HEIGHT, WIDTH, 3), np.uint8)
     at = 0
@@ -99,25 +100,33 @@ def drawn(orders: Iterable[Order], *, cache: Path | None = None) -> Photos:
     )
 
 
-def _part(order: Order, cache: Path | None) -> dict[str, NDArray[Any]]:
-    name = f"{order.sign_kind or order.asset or 'any'}-{order.start}-{order.count}-{_art()}.npz"
-    path = cache / name if cache else None
-    if path and path.exists():
+def _chunks(orders: Iterable[Order], most: int = 500) -> Iterator[Order]:
+    """The orders in pieces that a cache can share between larger and smaller plans."""
+    for order in orders:
+        for begin in range(0, order.count, most):
+            count = min(most, order.count - begin)
+            yield replace(order, start=order.start + begin, count=count)
+
+
+def _part(order: Order, kept: Path | None, pool: ProcessPoolExecutor) -> dict[str, NDArray[Any]]:
+    if not kept:
+        return _drawn(order, pool)
+    name = f"{order.sign_kind or order.asset or 'any'}-{order.start}-{order.count}.npz"
+    path = kept / _art() / name
+    if path.exists():
         with np.load(path) as held:
             return dict(held)
-    part = _drawn(order)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}.npz")
-        np.savez(unfinished, allow_pickle=False, **part)
-        unfinished.replace(path)
+    part = _drawn(order, pool)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.npz")
+    np.savez(unfinished, allow_pickle=False, **part)
+    unfinished.replace(path)
     return part
 
 
-def _drawn(order: Order) -> dict[str, NDArray[Any]]:
+def _drawn(order: Order, pool: ProcessPoolExecutor) -> dict[str, NDArray[Any]]:
     seeds = range(order.start, order.start + order.count)
-    with ProcessPoolExecutor(workers(), mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(_draw, seeds, repeat(order), chunksize=16))
+    found = list(pool.map(_draw, seeds, repeat(order), chunksize=10))
     jpegs = [one.jpeg for one in found]
     return {
         "jpegs": np.frombuffer(b"".join(jpegs), np.uint8),
@@ -141,8 +150,10 @@ def _draw(seed: int, order: Order) -> _Drawn:
     return _Drawn(jpeg, encode(truth), box, lean)
 
 
+@cache
 def _art() -> str:
-    """Changes when the renderer does, so that a cache never mixes two styles."""
-    (folder,) = vistoria.street.__path__
-    sources = sorted(Path(folder).glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    """Changes when the renderer draws differently, so that a cache never mixes two styles."""
+    shown = hashlib.sha256()
+    for seed in range(16):
+        shown.update(render_jpeg(sample(seed))[0])
+    return shown.hexdigest()[:8]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.street.augment import jittered, relit, shifted
+from training.street.augment import jittered, reframed, relit
 from training.street.data import Photos
 from training.street.heads import HEADS, UNASKED, Head
 from training.street.nets import Closer, Glance, crop, patches, window
@@ -48,7 +48,7 @@ def fit_glance(photos: Photos, glance: Glance, course: Course) -> Glance:
 
     def loss(net: nn.Module, rows: Tensor) -> Tensor:
         assert isinstance(net, Glance)
-        image, box, mirrored = shifted(frames[rows], boxes[rows])
+        image, box, mirrored = reframed(frames[rows], boxes[rows])
         pooled, found = net.seen(relit(patches(image, net.patch)))
         total = _surprise(net.answers(pooled), labels[rows], 1, course.smoothing)
         slant = torch.where(mirrored, -leans[rows], leans[rows]) / 10

@@ -35,8 +35,8 @@ def train(plan: Plan, folder: Path, runs: Path) -> card.Card:
     folder.mkdir(parents=True, exist_ok=True)
     clock = _Clock()
     with clock("draw"):
-        photos = drawn(plan.learn, cache=runs / "photos")
-        tuning = drawn(plan.tune, cache=runs / "photos")
+        photos = drawn(plan.learn, kept=runs / "photos")
+        tuning = drawn(plan.tune, kept=runs / "photos")
     with clock("fit"):
         net = _fitted(plan, photos)
     whole, small = runs / "street.float32.onnx", folder / "street.onnx"
@@ -49,7 +49,7 @@ def train(plan: Plan, folder: Path, runs: Path) -> card.Card:
         warmed(small, heat)
         warmed(whole, heat)
     with clock("evaluate"):
-        unseen = drawn(held_out(plan.natural, plan.speeds), cache=runs / "photos")
+        unseen = drawn(held_out(plan.natural, plan.speeds), kept=runs / "photos")
         scores = scored(unseen, answers(opened(small), unseen.frames))
         exact = scored(unseen, answers(opened(whole), unseen.frames))
     about = card.Card(
