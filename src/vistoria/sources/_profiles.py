@@ -98,14 +98,7 @@ def map_columns(
             if found is not None:
                 mapped[ours] = (path, found)
                 break
-    for ours, path in overrides.items():
-        if ours not in OBSERVATION_COLUMNS:
-            raise UnknownName("column", ours, tuple(OBSERVATION_COLUMNS))
-        if ours not in mapped:
-            raise ConfigError(
-                f"{place} has no column or expression {path!r} for {ours!r}. "
-                f"Its columns: {_listing(present)}."
-            )
+    _check_overrides(overrides, mapped, place, present)
     if "uri" not in mapped:
         raise ConfigError(
             f"{place} has no column that profile {profile.name!r} knows as the image address. "
@@ -115,6 +108,22 @@ def map_columns(
         )
     mapped.setdefault("observation_id", mapped["uri"])
     return {ours: mapped[ours] for ours in OBSERVATION_COLUMNS if ours in mapped}
+
+
+def _check_overrides(
+    overrides: Mapping[str, str],
+    mapped: Mapping[str, object],
+    place: str,
+    present: tuple[str, ...],
+) -> None:
+    for ours, path in overrides.items():
+        if ours not in OBSERVATION_COLUMNS:
+            raise UnknownName("column", ours, tuple(OBSERVATION_COLUMNS))
+        if ours not in mapped:
+            raise ConfigError(
+                f"{place} has no column or expression {path!r} for {ours!r}. "
+                f"Its columns: {_listing(present)}."
+            )
 
 
 def _listing(present: tuple[str, ...]) -> str:
