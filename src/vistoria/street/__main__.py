@@ -42,7 +42,11 @@ def sheet(folder: Path, seed: int) -> None:
 def load(folder: Path, count: int, seed: int, workers: int, **shares: float) -> None:
     """Write COUNT files, some of them unreadable, with a listing."""
     try:
-        done = write_load(folder, count=count, seed=seed, workers=workers, **shares)
+        done = write_load(
+            folder, count=count, seed=seed, workers=workers,
+            corrupt=shares["corrupt"], truncated=shares["truncated"], huge=shares["huge"],
+            wrong_type=shares["wrong_type"], missing=shares["missing"],
+        )  # fmt: skip
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     for kind, number in done.counts.items():

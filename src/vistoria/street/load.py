@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+import simplejpeg
 from PIL import Image
 
 from vistoria.street.chance import Rng
@@ -18,8 +19,6 @@ from vistoria.street.tables import write_parquet
 Flaw = Literal["corrupt", "truncated", "huge", "wrong_type", "missing"]
 Kind = Literal["ok", "disguised"] | Flaw
 FLAWS: tuple[Flaw, ...] = get_args(Flaw)
-POOL = 240
-"""Distinct scenes; the rest are copies of their bytes with another comment."""
 PER_FOLDER = 1_000
 HUGE = 30_000
 """Pixels each way that a `huge` file claims to hold."""
@@ -46,25 +45,28 @@ def write_load(  # noqa: PLR0913 - one share per flaw, all by keyword
     huge: float = 0.0,
     wrong_type: float = 0.0,
     missing: float = 0.0,
+    scenes: int = 240,
     workers: int = 2,
 ) -> LoadSummary:
     """Write `count` files under `folder/images` and list them in `folder/observations.parquet`.
 
-    At most 240 distinct scenes are rendered; each file is one of them with a JPEG comment of its
-    own, so that all bytes differ though many pictures look alike. The listing has observation_id,
-    uri and expected: `ok`, or the flaw. `corrupt` has bits flipped in the scan (a lenient decoder
-    may show something), `truncated` ends early, `huge` claims 30,000 x 30,000 pixels in a small
-    file, `missing` is listed but absent. Half of `wrong_type` is HTML or text; the other half is
-    PNG or WebP content under the name `.jpg`, which is expected to be `ok`. Raises ValueError if
-    the shares exceed 1 or the count is not positive.
+    At most `scenes` distinct scenes are rendered; each file is one of them with a JPEG comment of
+    its own, so that all bytes differ though many pictures look alike. The listing has
+    observation_id, uri and expected: `ok`, or the flaw. `corrupt` has bits flipped in the scan (a
+    lenient decoder may show something), `truncated` ends early, `huge` claims 30,000 x 30,000
+    pixels in a small file, `missing` is listed but absent. Half of `wrong_type` is HTML or text;
+    the other half is PNG or WebP under the name `.jpg`, which is expected to be `ok`. Raises
+    ValueError if the shares exceed 1 or a number is not positive.
     """
     shares = dict(zip(FLAWS, (corrupt, truncated, huge, wrong_type, missing), strict=True))
-    if count < 1 or min(shares.values()) < 0 or sum(shares.values()) > 1:
-        raise ValueError("count must be positive, and shares at least 0 and at most 1 together")
+    if min(count, scenes) < 1 or min(shares.values()) < 0 or sum(shares.values()) > 1:
+        raise ValueError(
+            "count and scenes must be positive, and shares at least 0 and at most 1 together"
+        )
     folder = folder.resolve()
     rng = np.random.default_rng([seed, 404])
     kinds = _kinds(rng, count, shares)
-    firsts = [int(rng.integers(0, 2**62)) for _ in range(min(POOL, count))]
+    firsts = [int(rng.integers(0, 2**62)) for _ in range(min(scenes, _photos(kinds)))]
     press = _Press(develop_bytes([sample(first) for first in firsts], workers), rng)
     rows = [_put(folder, index, kind, press, rng) for index, kind in enumerate(kinds)]
     listing = folder / "observations.parquet"
@@ -84,6 +86,11 @@ def _kinds(rng: Rng, count: int, shares: dict[Flaw, float]) -> list[Kind]:
         kinds += [flaw] * wanted
     kinds = kinds[:count] + ["ok"] * (count - len(kinds))
     return [kinds[int(at)] for at in rng.permutation(count)]
+
+
+def _photos(kinds: list[Kind]) -> int:
+    """How many files are made out of a photo."""
+    return sum(kind not in {"missing", "wrong_type"} for kind in kinds)
 
 
 def _put(folder: Path, index: int, kind: Kind, press: "_Press", rng: Rng) -> dict[str, str]:
@@ -126,13 +133,17 @@ def commented(photo: bytes, text: str) -> bytes:
 
 
 def flipped(photo: bytes, rng: Rng) -> bytes:
-    """The JPEG with 64 bits of its scan flipped."""
+    """The JPEG with 64 bits of its scan flipped, or more until a strict decoder sees it."""
     start = _segment(photo, b"\xff\xda")
     start += 2 + int.from_bytes(photo[start + 2 : start + 4], "big")
     spoiled = bytearray(photo)
-    for at in rng.integers(start + 16, len(photo) - 2, FLIPS):
-        spoiled[int(at)] ^= 1 << int(rng.integers(0, 8))
-    return bytes(spoiled)
+    while True:
+        for at in rng.integers(start + 16, len(photo) - 2, FLIPS):
+            spoiled[int(at)] ^= 1 << int(rng.integers(0, 8))
+        try:
+            simplejpeg.decode_jpeg(bytes(spoiled), "GRAY", min_width=80, min_height=60)
+        except ValueError:
+            return bytes(spoiled)
 
 
 def cut(photo: bytes, rng: Rng) -> bytes:
