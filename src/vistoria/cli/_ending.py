@@ -1,6 +1,6 @@
 """The block with which a run ends, and its exit code."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,12 @@ def exit_code(result: Result) -> int:
     return FAILED if result.summary.failed or result.summary.pending else 0
 
 
-def show_ending(result: Result) -> None:
-    """What happened and what to do next, on stderr."""
+def show_ending(result: Result, steps: Iterable[str] | None = None) -> None:
+    """What happened and what to do next, on stderr; `steps` in place of the usual ones."""
     say(result.heading, bold=True)
     for label, text in result.facts():
         note(label, text, **_STYLES.get(label, {}))
-    for number, step in enumerate(_next(result)):
+    for number, step in enumerate(_next(result) if steps is None else steps):
         note("" if number else "next", step, fg="cyan")
 
 

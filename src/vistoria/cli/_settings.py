@@ -17,11 +17,11 @@ _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 _Decorator = Callable[[Any], Any]
 
 
-def load(context: click.Context) -> "Project":
+def load(context: click.Context, file: Path | None = None) -> "Project":
     """The project under this command: its file, the environment, and the flags given."""
     from vistoria.project import load_project  # noqa: PLC0415 - pydantic, when a command runs
 
-    return load_project(context.meta.get(_FILE), flags=context.meta.get(_FLAGS, {}))
+    return load_project(file or context.meta.get(_FILE), flags=context.meta.get(_FLAGS, {}))
 
 
 def given(context: click.Context, key: str) -> Any:
@@ -101,13 +101,17 @@ task = _flag("task.name", "--task", metavar="NAME|FILE", help="A ready task or a
 
 model = _flag("model.name", "--model", metavar="PROVIDER:NAME", help="What answers.")
 
+option = _flag(
+    "model.*", "-o", "--option", type=_Pair(), multiple=True, metavar="KEY=VALUE",
+    help="An option of the model; may be repeated.",
+)  # fmt: skip
+
 asking = _all(
     task,
     _flag("task.fields", "--fields", metavar="A,B", help="Ask only these fields of the task."),
     model,
-    _flag("model.*", "-o", "--option", type=_Pair(), multiple=True, metavar="KEY=VALUE",
-          help="An option of the model; may be repeated."),
-)  # fmt: skip
+    option,
+)
 
 table = _all(
     _flag("source.table", "--table", metavar="NAME", help="A table of a database."),

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -15,7 +16,7 @@ from vistoria.job import Job, open_job
 from vistoria.ledger import Ledger
 from vistoria.progress import Display, show_progress
 from vistoria.project import Project
-from vistoria.result import Result
+from vistoria.result import Result, shown
 from vistoria.sources import Source
 
 
@@ -79,10 +80,13 @@ def progress(display: Display) -> Iterator[Sink]:
 
 
 def described(source: Source) -> str:
-    """What was opened, how that was guessed, and which column holds what."""
+    """What was opened, how that was guessed, and which column holds what matters most."""
     address, name = source.address, opening.source_name(source.address)
-    guess = name if "://" in address or name == "folder" else f"{name}, guessed by its suffix"
-    renamed = [f"{ours} ← {theirs}" for ours, theirs in source.mapping.items() if ours != theirs]
-    same = [ours for ours, theirs in source.mapping.items() if ours == theirs]
-    columns = ", ".join([*renamed, *same])
-    return f"{address} ({guess}); profile {source.profile}: {columns}"
+    if "://" not in address:
+        guess = name if name == "folder" else f"{name}, guessed by its suffix"
+        address = f"{shown(Path(address))} ({guess})"
+    first = [n for n in ("observation_id", "uri", "asset_id") if n in source.mapping]
+    named = [n if source.mapping[n] == n else f"{n} ← {source.mapping[n]}" for n in first]
+    more = len(source.mapping) - len(first)
+    rest = f" and {more} more" if more else ""
+    return f"{address}; profile {source.profile}: {', '.join(named)}{rest}"

@@ -29,6 +29,7 @@ from vistoria.task import load_task, ready_tasks
 _LOOKED_AT = 10_000  # entries of a folder that are looked at for a guess
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".avif"}
 
+_NO_TABLE = '# table = "cropped_observations_latest"'
 _TEMPLATE = """\
 # A Vistoria project: `vistoria run` works on it, from this folder or one below.
 # Each key is also a flag (--limit) and a variable (VISTORIA_SOURCE_LIMIT), which stand above it;
@@ -38,7 +39,7 @@ _TEMPLATE = """\
 # A folder of photos, or a table with their addresses:
 # {suffixes}
 address = {source}
-# table = "cropped_observations_latest"  # of a database; or query = "SELECT * FROM ..."
+{table}  # of a database; or query = "SELECT * FROM ..."
 # profile = "generic"                    # how columns map to ours, where the guess is wrong
 # columns = {{ uri = "photo_url" }}        # or only some of them
 # where = "asset_type = 'ASSET_CLASS_UTILITY_POLE'"
@@ -106,11 +107,12 @@ def command(
     note("next", f"{where}vistoria run --dry-run", fg="cyan")
 
 
-def project_file(address: str, task: str, model: str) -> str:
+def project_file(address: str, task: str, model: str, table: str | None = None) -> str:
     """The text of a project file."""
+    line = f"table = {json.dumps(table)}" if table else _NO_TABLE
     suffixes = [s for name in registry.names("sources") for s in _suffixes(name)]
     return _TEMPLATE.format(
-        source=json.dumps(address), task=json.dumps(task), model=json.dumps(model),
+        source=json.dumps(address), table=line, task=json.dumps(task), model=json.dumps(model),
         suffixes=" ".join(suffixes), tasks=", ".join(ready_tasks()),
     )  # fmt: skip
 
