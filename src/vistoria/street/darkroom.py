@@ -1,6 +1,7 @@
 """Develop many scenes into JPEG bytes or files, in several processes."""
 
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -34,12 +35,14 @@ def _pool(workers: int, work: int) -> Iterator[ProcessPoolExecutor | None]:
         yield None
         return
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin) as pool:
         yield pool
 
 
-def _one_thread() -> None:
+def _begin() -> None:
     cv2.setNumThreads(1)
+    # Ctrl-C reaches every process of the terminal; the one that waits for these ends them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _to_file(job: Job) -> Truth:
