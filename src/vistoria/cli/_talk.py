@@ -23,12 +23,13 @@ def say(text: str = "", **style: Any) -> None:
         click.secho(text, err=True, **style)
 
 
-def note(label: str, text: str, **style: Any) -> None:
+def note(label: str, text: str, *, fold: bool = True, **style: Any) -> None:
     """A line with a label before it, folded to the width of the terminal."""
-    width = min(shutil.get_terminal_size().columns, _WIDTH)
+    width = min(shutil.get_terminal_size().columns, _WIDTH) if fold else len(text) * 2
     lines = textwrap.wrap(
-        text, width - _LABEL - 2, break_long_words=False, break_on_hyphens=False
-    ) or [""]
+        text, width - _LABEL - 2, break_long_words=False, break_on_hyphens=False,
+        drop_whitespace=fold,
+    ) or [""]  # fmt: skip
     for start, line in zip([label, *[""] * len(lines)], lines, strict=False):
         say(click.style(f"  {start:<{_LABEL}}", dim=True) + click.style(line, **style))
 
@@ -56,10 +57,12 @@ def put_json(document: object) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
 
 
-def put_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on stdout: aligned on a terminal, else tab-separated with the same header."""
+def put_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, aligned: bool = False
+) -> None:
+    """A table on stdout: on a terminal (or `aligned`) in columns, else tab-separated."""
     texts = [[cell(value) for value in row] for row in rows]
-    if not sys.stdout.isatty():
+    if not (aligned or sys.stdout.isatty()):
         for line in (columns, *texts):
             click.echo("\t".join(text.replace("\t", " ").replace("\n", " ") for text in line))
         return

@@ -82,7 +82,7 @@ def _show(folder: Path, result: Result, *, as_json: bool) -> None:
     click.echo()
     put_facts((count.name, str(count)) for count in counts)
     click.echo()
-    put_table(_COLUMNS, [_row(one) for one in scores])
+    put_table(_COLUMNS, [_row(one) for one in scores], aligned=True)
     bad = sum(row["bad_view"] for row in known)
     say(f"\nclear: without the {bad:,} bad views, which a person could misread too")
     _where(folder)
@@ -118,8 +118,8 @@ def _where(folder: Path) -> None:
     steps = [
         "vistoria status",
         "vistoria run            # the same again: nothing is left to ask",
-        "vistoria run --where \"asset_type LIKE '%POLE'\" --task utility_pole --model echo:",
-        "vistoria sources town.duckdb --table cropped_assets_latest",
+        "vistoria run --where \"asset_type LIKE '%POLE'\" --task utility_pole",
+        "vistoria sources town.duckdb --table cropped_observations_latest",
     ]
     if folder.resolve() != Path.cwd():
         steps.insert(0, f"cd {shown(folder)}")
