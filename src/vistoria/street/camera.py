@@ -67,6 +67,13 @@ def rotation(camera: Camera) -> Floats:
     return np.stack([rolled, down, forward])
 
 
+def cross(first: Floats, second: Floats) -> Floats:
+    """The cross product of two vectors (3,), without NumPy's overhead for so little work."""
+    a, b, c = first.tolist()
+    d, e, f = second.tolist()
+    return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
+
+
 def clip_near(seen: Floats, nearest: float = NEAR) -> Floats:
     """A polygon (n, 3) in view coordinates, cut at `nearest` metres in front of the lens."""
     if bool((seen[:, 2] >= nearest).all()):

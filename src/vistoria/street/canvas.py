@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vistoria.street.camera import HEIGHT, NEAR, WIDTH, Camera, Floats, clip_near
+from vistoria.street.camera import HEIGHT, NEAR, WIDTH, Camera, Floats, clip_near, cross
 
 Pixels = npt.NDArray[Any]
 Mark = Literal["asset", "asset_part", "fitting"] | None
@@ -223,7 +223,7 @@ def plane_near(
 ) -> float | Pixels:  # fmt: skip
     """1/distance over a window of the plane: it is linear in the picture. One number if small."""
     seen = camera.to_view(np.stack([origin, origin + across, origin + down]))
-    normal = np.cross(seen[1] - seen[0], seen[2] - seen[0])
+    normal = cross(seen[1] - seen[0], seen[2] - seen[0])
     offset = float(normal @ seen[0])
     if abs(offset) < 1e-9 or shape[0] * shape[1] < 2500:
         return 1 / max(NEAR, float(seen[:, 2].mean()))
@@ -237,8 +237,12 @@ def plane_near(
 
 def area(pixels: Floats) -> float:
     """The area of a polygon (n, 2), in square pixels, also of what lies outside the frame."""
-    x, y = pixels[:, 0], pixels[:, 1]
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+    points: list[list[float]] = pixels.tolist()
+    twice = sum(
+        start[0] * end[1] - start[1] * end[0]
+        for start, end in zip(points, points[1:] + points[:1], strict=True)
+    )
+    return abs(twice) / 2
 
 
 def shrink(texture: Texture, scale: float) -> Texture:

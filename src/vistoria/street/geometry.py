@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from vistoria.street.camera import HEIGHT, NEAR, WIDTH, Camera, Floats, clip_near
+from vistoria.street.camera import HEIGHT, NEAR, WIDTH, Camera, Floats, clip_near, cross
 from vistoria.street.canvas import Pixels
 from vistoria.street.scene import Cover, Pole, Scene, Sign
 
@@ -30,7 +30,7 @@ def strip(camera: Camera, start: Floats, end: Floats, wide: float, thin: float) 
     The order is left and right of the start (half width `wide`), right and left of the end
     (half width `thin`).
     """
-    side = np.cross(end - start, (start + end) / 2 - camera.position)
+    side = cross(end - start, (start + end) / 2 - camera.position)
     side = side / max(1e-9, float(np.linalg.norm(side)))
     return np.stack(
         [start - side * wide, start + side * wide, end + side * thin, end - side * thin]

@@ -29,8 +29,9 @@ def paint_scene(canvas: Canvas, scene: Scene) -> None:
     paint_ground(canvas, scene)
     if isinstance(scene.thing, Cover):
         paint_cover(canvas, scene.thing)
+    span = None if scene.thing is None else _bearings(scene, ring(scene))
     things = sorted(
-        (thing for thing in layout(scene.street) if fits(scene, thing)),
+        (thing for thing in layout(scene.street) if fits(scene, thing, span)),
         key=lambda thing: -distance(scene, thing),
     )
     shadows = Shadows(scene)
@@ -65,13 +66,16 @@ def in_sight(scene: Scene, thing: Thing) -> bool:
     return high - low > np.pi / 2 or (low < half and high > -half)
 
 
-def fits(scene: Scene, thing: Thing) -> bool:
-    """False when a thing would stand on the asset, hide it, or seem to grow on a pole."""
+def fits(scene: Scene, thing: Thing, span: tuple[float, float] | None) -> bool:
+    """False when a thing would stand on the asset, hide it, or seem to grow on a pole.
+
+    `span` is where the asset lies, as directions from the camera in radians.
+    """
     asset = scene.thing
-    if asset is None:
+    if asset is None or span is None:
         return distance(scene, thing) > 4.0
     low, high = _bearings(scene, _footprint(thing))
-    first, last = _bearings(scene, ring(scene))
+    first, last = span
     overlap = low < last + 0.03 and high > first - 0.03
     near, far = distance(scene, thing), _asset_distance(scene)
     if near < far:
