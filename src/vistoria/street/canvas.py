@@ -17,6 +17,8 @@ Colour = tuple[float, float, float]
 MAIN, FITTING = 2, 1
 """Values in `Canvas.marks`: the part that must be visible, and what hangs on it."""
 SUBPIXEL = 4
+LARGE = 6_000
+"""Pixels from which on a patch is mostly copied rather than mixed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -173,8 +175,7 @@ class Canvas:
         """Lay a patch over the picture; what it covers of the asset no longer counts."""
         rows, cols = alpha.shape
         window = (slice(top, top + rows), slice(left, left + cols))
-        weight = alpha.astype(np.float32) * np.float32(1 / 255)
-        self.rgb[window] = cv2.blendLinear(rgb, self.rgb[window], weight, 1 - weight)
+        self.rgb[window] = laid(rgb, self.rgb[window], alpha)
         solid = alpha > 95
         np.copyto(self.near[window], np.float32(near), where=alpha > 14)
         np.copyto(self.glow[window], np.uint8(glow), where=solid)
@@ -183,6 +184,21 @@ class Canvas:
             self.marks[window][solid] = FITTING if mark == "fitting" else MAIN
         elif self.marked:
             self.marks[window][solid] = 0
+
+
+def laid(over: Pixels, under: Pixels, alpha: Pixels) -> Pixels:
+    """One patch over another. In large ones only the pixels that are half covered are mixed."""
+    if alpha.size < LARGE:
+        weight = alpha.astype(np.float32) * np.float32(1 / 255)
+        return cv2.blendLinear(over, under, weight, 1 - weight)
+    whole = cv2.compare(alpha, 255, cv2.CMP_EQ)
+    mixed = under.copy()
+    cv2.copyTo(over, whole, mixed)
+    part = np.nonzero((alpha > 0) & (whole == 0))
+    if len(part[0]):
+        weight = alpha[part][None].astype(np.float32) * np.float32(1 / 255)
+        mixed[part] = cv2.blendLinear(over[part][None], under[part][None], weight, 1 - weight)[0]
+    return mixed
 
 
 def outline(pixels: Floats) -> tuple[int, int, Pixels] | None:
