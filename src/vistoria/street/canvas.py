@@ -191,7 +191,7 @@ def laid(over: Pixels, under: Pixels, alpha: Pixels) -> Pixels:
     if alpha.size < LARGE:
         weight = alpha.astype(np.float32) * np.float32(1 / 255)
         return cv2.blendLinear(over, under, weight, 1 - weight)
-    whole = cv2.compare(alpha, 255, cv2.CMP_EQ)
+    whole: Pixels = (alpha == 255).view(np.uint8)
     mixed = under.copy()
     cv2.copyTo(over, whole, mixed)
     part = np.nonzero((alpha > 0) & (whole == 0))
