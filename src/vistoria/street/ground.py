@@ -11,6 +11,10 @@ from vistoria.street.plan import SIDE, Plan
 from vistoria.street.roadwork import kerbs, markings, repairs
 from vistoria.street.scene import Scene, Street
 
+Place = tuple[float, float, int]
+"""A plan to be: x and z of its first corner in metres, and its step."""
+Shape = tuple[int, int, Pixels]
+
 
 def paint_ground(canvas: Canvas, scene: Scene) -> None:
     """Lay the ground to the horizon."""
@@ -23,19 +27,46 @@ def paint_ground(canvas: Canvas, scene: Scene) -> None:
     _horizon(canvas, street, near)
     begin = nearest_ground(camera)
     head = np.radians(camera.heading)
+    places = []
     for step in steps:
-        size = SIDE * FINE * step
-        reach = begin * 0.9 + size / 2
+        scale = FINE * step
+        reach = begin * 0.9 + SIDE * scale / 2
         middle = np.array([camera.x + np.sin(head) * reach, camera.z + np.cos(head) * reach])
-        plan = draw_plan(street, middle, step)
-        _bend(canvas, plan, near)
+        x0, z0 = np.round((middle - SIDE * scale / 2) / scale) * scale
+        places.append((float(x0), float(z0), step))
+    shapes = [_outline(camera, place) for place in places]
+    for index, (place, shape) in enumerate(zip(places, shapes, strict=True)):
+        shown = shape and _above(shape, shapes[index + 1 :])
+        if shown:
+            _bend(canvas, draw_plan(street, place), near, shown)
 
 
-def draw_plan(street: Street, middle: Pixels, step: int) -> Plan:
-    """The street around `middle` (x, z) from above."""
-    scale = FINE * step
-    x0, z0 = np.round((middle - SIDE * scale / 2) / scale) * scale
-    plan = Plan(float(x0), float(z0), step, np.empty((SIDE, SIDE, 3), np.uint8))
+def _outline(camera: Camera, place: Place) -> Shape | None:
+    """Where a plan lies in the picture: left, top, mask."""
+    x0, z0, step = place
+    size = SIDE * FINE * step
+    ring = np.array([[0, 0, 0], [size, 0, 0], [size, 0, size], [0, 0, size]], float)
+    seen = clip_near(camera.to_view(ring + np.array([x0, 0, z0])))
+    return outline(camera.to_pixels(seen)) if len(seen) > 2 else None
+
+
+def _above(shape: Shape, nearer: list[Shape | None]) -> Shape | None:
+    """The part of a plan that the nearer plans will not wholly cover; None if nothing is left."""
+    left, top, alpha = shape
+    end = top + alpha.shape[0]
+    for other in nearer:
+        if other is not None and other[2].shape[1] == WIDTH:
+            open_rows = np.flatnonzero(other[2].min(axis=1) < 255)
+            first = other[1] + (int(open_rows[-1]) + 1 if len(open_rows) else 0)
+            if other[1] + other[2].shape[0] >= end:
+                end = min(end, first)
+    return (left, top, alpha[: end - top]) if end > top else None
+
+
+def draw_plan(street: Street, place: Place) -> Plan:
+    """The street from above."""
+    x0, z0, step = place
+    plan = Plan(x0, z0, step, np.empty((SIDE, SIDE, 3), np.uint8))
     half = street.road_width / 2
     edge = half + street.pavement_width
     plan.band(-1e4, 1e4, street.verge)
@@ -78,16 +109,8 @@ def _horizon(canvas: Canvas, street: Street, near: Pixels) -> None:
     cv2.copyTo(np.zeros_like(canvas.glow), below, canvas.glow)
 
 
-def _bend(canvas: Canvas, plan: Plan, near: Pixels) -> None:
-    size = SIDE * plan.scale
-    ring = np.array([[0, 0, 0], [size, 0, 0], [size, 0, size], [0, 0, size]], float)
-    seen = clip_near(canvas.camera.to_view(ring + np.array([plan.x0, 0, plan.z0])))
-    if len(seen) < 3:
-        return
-    found = outline(canvas.camera.to_pixels(seen))
-    if found is None:
-        return
-    left, top, alpha = found
+def _bend(canvas: Canvas, plan: Plan, near: Pixels, shape: Shape) -> None:
+    left, top, alpha = shape
     depth = near[top : top + alpha.shape[0], left : left + alpha.shape[1]]
     across, along = np.array([plan.scale, 0, 0]), np.array([0, 0, plan.scale])
     bend = canvas.camera.plane([plan.x0, 0, plan.z0], across, along)
