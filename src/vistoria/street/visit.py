@@ -76,8 +76,9 @@ def spoil(rng: Rng, scene: Scene, flaw: Flaw) -> Scene:
         )
         return replace(scene, sensor=shaken)
     if flaw == "fogged":
-        thick = float(rng.uniform(2.0, 2.7)) / _distance(scene)
-        return replace(scene, light=replace(scene.light, weather="fog", fog=thick))
+        thick = float(rng.uniform(1.6, 2.3)) / _distance(scene)
+        grey = replace(scene.light, time_of_day="overcast", weather="fog", fog=thick)
+        return replace(scene, light=grey)
     return _hidden(rng, scene)
 
 
@@ -88,10 +89,10 @@ def _distance(scene: Scene) -> float:
 
 
 def _from_far(rng: Rng, scene: Scene) -> Scene:
-    """Some three times further back along the street, looking the same way."""
+    """Some three or four times further back along the street, looking the same way."""
     camera, thing = scene.camera, scene.thing
     assert thing is not None
-    back = replace(camera, z=thing.z - (thing.z - camera.z) * float(rng.uniform(2.4, 3.4)))
+    back = replace(camera, z=thing.z - (thing.z - camera.z) * float(rng.uniform(3.0, 4.5)))
     off = bearing(camera, thing) - camera.heading
     tilt = camera.pitch
     if isinstance(thing, Cover):
