@@ -117,7 +117,7 @@ class Result:
 
     def __repr__(self) -> str:
         """The heading and the facts."""
-        lines = (f"  {label:<10}{text}" for label, text in self.facts())
+        lines = (f"  {label:<12}{text}" for label, text in self.facts())
         return "\n".join([self.heading, *lines])
 
     def _repr_html_(self) -> str:

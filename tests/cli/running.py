@@ -26,3 +26,8 @@ def status(vistoria: Vistoria, *more: str) -> dict[str, Any]:
     """The last run, from `vistoria status --json`."""
     runs: list[dict[str, Any]] = json.loads(vistoria("status", "--json", *more).stdout)
     return runs[-1]
+
+
+def words(text: str) -> str:
+    """`text` without its line breaks and columns."""
+    return " ".join(text.split())

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 _QUIET = "vistoria.quiet"
-_LABEL = 10
+_LABEL = 12
 _WIDTH = 100
 
 

@@ -77,4 +77,4 @@ def _show(ledger: Ledger, run: Run, batches: Iterator[pa.RecordBatch]) -> None:
         ],
     )
     if len(rows) > _SHOWN:
-        say(f"the first {_SHOWN} rows; name a file for all of them, e.g. labels.parquet")
+        say(f"the first {_SHOWN} rows; all: vistoria export labels.parquet")
