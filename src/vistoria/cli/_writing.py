@@ -59,10 +59,11 @@ def _csv(stream: BinaryIO, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBat
 
         def put(batch: pa.RecordBatch) -> None:
             columns = [
-                pa.array([v and json.dumps(v, ensure_ascii=False) for v in column.to_pylist()])
-                if _nested(field) else column
+                pa.array([_as_text(value) for value in column.to_pylist()], pa.string())
+                if _nested(field)
+                else column
                 for field, column in zip(schema, batch.columns, strict=True)
-            ]  # fmt: skip
+            ]
             writer.write_batch(pa.record_batch(columns, schema=flat))
 
         yield put
@@ -85,6 +86,10 @@ def _jsonl(stream: BinaryIO, schema: pa.Schema) -> Iterator[Callable[[pa.RecordB
         )
 
     yield put
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _nested(field: pa.Field) -> bool:
