@@ -3,6 +3,7 @@
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -21,7 +22,6 @@ class TerminalScreen:
     def __init__(self, stream: TextIO) -> None:
         """`stream`: a terminal."""
         console = Console(file=stream)
-        self._width = min(console.width, _WIDTH)
         self._spinner = Spinner("dots", style="cyan")
         # What goes to stdout is data and must not be led to this console.
         self._live = Live(
@@ -57,8 +57,7 @@ class TerminalScreen:
             rate(tally.rate),
             left,
         )
-        row.width = self._width
-        return Group(row, self._counts(tally))
+        return Group(Constrain(row, _WIDTH), self._counts(tally))
 
     def _counts(self, tally: Tally) -> Text:
         parts = [Text(f"{tally.answered:,} answered", "green")]
