@@ -33,12 +33,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_a_notebook_runs_with_progress(folder: Path) -> None:
-    cells = [
-        RUN.format(latency=0.05),
-        "len(result.to_pandas())",
-        "await __import__('asyncio').sleep(0)",
-    ]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    sources = [RUN.format(latency=0.05), "len(result.to_pandas())", "await asyncio.sleep(0)"]
+    new, cell = nbformat.v4.new_notebook, nbformat.v4.new_code_cell
+    cells = [cell(source) for source in sources]  # type: ignore[no-untyped-call]
+    notebook = new(cells=cells)  # type: ignore[no-untyped-call]
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute(cwd=str(folder))
     outputs = [[_plain(output) for output in cell.outputs] for cell in notebook.cells]
     (bar, shown), (count,), nothing = outputs
