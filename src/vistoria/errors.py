@@ -99,9 +99,13 @@ class AccessDenied(UserError):
 class TransientError(VistoriaError):
     """Worth trying again: a server error, a reset connection, a timeout."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        """`retry_after`: seconds that the service asked us to wait, if it did."""
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, outcome_unknown: bool = False
+    ) -> None:
+        """`retry_after`: seconds that the service asked us to wait, if it did.
+        `outcome_unknown`: the call was sent and may have been answered, and billed."""
         self.retry_after = retry_after
+        self.outcome_unknown = outcome_unknown
         super().__init__(message)
 
 

@@ -39,13 +39,24 @@ class Retrying:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitChanged:
+    """How hard a service is worked: `concurrency` calls at once, `rate` calls per second (None:
+    as many as that gives). `outage`: what it last said, while nothing gets through."""
+
+    service: str
+    concurrency: int
+    rate: float | None = None
+    outage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
     """No new work is taken; calls in flight are finished first."""
 
     reason: str
 
 
-Event: TypeAlias = Scanned | Started | Settled | Retrying | Stopping
+Event: TypeAlias = Scanned | Started | Settled | Retrying | LimitChanged | Stopping
 Sink: TypeAlias = Callable[[Event], None]
 
 

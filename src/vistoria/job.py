@@ -17,6 +17,7 @@ from vistoria.engine import Ask, Choice, Limits, Load, Plan, Report, make_plan, 
 from vistoria.errors import first_error
 from vistoria.events import Sink, ignore
 from vistoria.ledger import Ledger
+from vistoria.pricing import Ceiling, load_prices
 from vistoria.project import Project
 from vistoria.sources import Selection, Source
 from vistoria.task import Task
@@ -74,12 +75,23 @@ def open_job(project: Project, task: Task | None = None) -> Job:
         selection=opening.selection(project),
         ask=Ask(opening.open_task(project, task), model, opening.question_settings(project, model)),
         load=opening.open_images(project),
-        limits=Limits(
-            concurrency=project.run.concurrency,
-            retries=project.run.retries,
-            max_failure_rate=project.run.max_failure_rate,
-        ),
+        limits=_limits(project),
         ledger=project.run.ledger,
+    )
+
+
+def _limits(project: Project) -> Limits:
+    """How hard to work and how much to spend; raises ConfigError when that cannot be read."""
+    section = project.run
+    return Limits(
+        concurrency=section.concurrency,
+        retries=section.retries,
+        max_failure_rate=section.max_failure_rate,
+        patience=section.patience,
+        requests_per_minute=section.requests_per_minute,
+        tokens_per_minute=section.tokens_per_minute,
+        ceiling=Ceiling.parse(section.budget) if section.budget else Ceiling(),
+        prices=load_prices(section.prices),
     )
 
 

@@ -28,6 +28,7 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
+    PositiveFloat,
     PositiveInt,
     PrivateAttr,
     ValidationError,
@@ -127,11 +128,13 @@ class ModelSection(_Section):
 
 
 class RunSection(_Section):
-    """`[run]`: the ledger and how hard to work.
+    """`[run]`: the ledger, how hard to work and how much to spend.
 
-    `concurrency`: calls at once (None: the model's own). `retries`: tries after the first.
+    `concurrency`: calls at once (None: what the model takes). `retries`: tries after the first.
     `max_failure_rate`: stop when a larger share of observations fails (None: never).
-    `confirm_above`: ask before a run over more observations than this.
+    `confirm_above`: ask before a run over more observations than this. `patience`: seconds for
+    which a service that answers nothing is waited for. `budget`: what the run may spend at most,
+    "25 USD", "5M tokens" or both; `prices`: a file of prices that go before ours.
     """
 
     ledger: Path = Path(".vistoria/ledger.sqlite")
@@ -139,6 +142,11 @@ class RunSection(_Section):
     retries: NonNegativeInt = 8
     max_failure_rate: Annotated[float, Field(ge=0, le=1)] | None = None
     confirm_above: NonNegativeInt = 1_000
+    patience: NonNegativeFloat = 3_600.0
+    requests_per_minute: PositiveFloat | None = None
+    tokens_per_minute: PositiveFloat | None = None
+    budget: str | None = None
+    prices: Path | None = None
 
 
 class Setting(NamedTuple):
@@ -346,6 +354,7 @@ def _anchored(key: str, value: object, folder: Path) -> object:
         "source.address": not _SCHEME.match(value) or Path(value).is_absolute(),
         "task.name": names_file(value),
         "run.ledger": True,
+        "run.prices": True,
     }.get(key, False)
     return str(folder / Path(value).expanduser()) if is_path else value
 

@@ -83,9 +83,16 @@ def test_only_failed_asks_just_those(table: Path) -> None:
     assert again.plan.pending == done.report.failed.total() > 0
 
 
+def test_only_failed_may_name_a_reason_and_another_model(table: Path) -> None:
+    done = ask(table, model_refused=0.1, model_truncated=0.1)
+    truncated = done.report.failed["answer_truncated"]
+    other = ask(table, Choice(only="failed", reason="answer_truncated"), model_name="echo:other")
+    assert other.plan.total == other.plan.pending == other.report.answered == truncated > 0
+
+
 def test_passing_faults_are_retried_and_cost_no_image(table: Path) -> None:
     events: list[Event] = []
-    done = ask(table, emit=events.append, model_failures=0.2, model_rate_limited=0.2)
+    done = ask(table, emit=events.append, model_failures=0.05, model_rate_limited=0.01)
     assert (done.report.answered, done.report.failed.total()) == (ROWS, 0)
     assert {e.reason for e in events if isinstance(e, Retrying)} == {"transient", "rate_limited"}
 

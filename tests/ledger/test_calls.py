@@ -35,13 +35,13 @@ def test_a_call_counts_at_its_most_until_it_is_settled(tmp_path: Path) -> None:
     async def work() -> None:
         number = await ledger.open_call(call(run, session, 1))
         assert isinstance(number, int)
-        assert ledger.spending(run) == MOST
+        assert ledger.spending(run.run_id) == MOST
         ledger.settle_call(number, Spend(3, 1, 20))
         lost = await ledger.open_call(call(run, session, 2))
         assert isinstance(lost, int)
         ledger.settle_call(lost, None)
         ledger.flush()
-        assert ledger.spending(run) == Spend(13, 2, 120)
+        assert ledger.spending(run.run_id) == Spend(13, 2, 120)
 
     with ledger:
         asyncio.run(work())
@@ -60,7 +60,7 @@ def test_spending_never_passes_the_bound(
         if not isinstance(number, int):
             assert number == "over"
             return 0
-        assert (ledger.spending(run).money or 0) <= most
+        assert (ledger.spending(run.run_id).money or 0) <= most
         await asyncio.sleep(0)
         ledger.settle_call(number, Spend(bill, 1, 0))
         return bill
@@ -71,7 +71,7 @@ def test_spending_never_passes_the_bound(
     with ledger:
         paid = asyncio.run(work())
         ledger.flush()
-        assert ledger.spending(run).money == paid <= most
+        assert ledger.spending(run.run_id).money == paid <= most
 
 
 def test_a_call_is_open_once_and_not_sent_for_what_is_answered(tmp_path: Path) -> None:
@@ -123,6 +123,6 @@ asyncio.run(work())
         child.communicate(b"\n")
         assert ledger.bury_sessions(run) == (1, 3)
         assert ledger.bury_sessions(run) == ()
-        assert ledger.spending(run) == MOST + MOST, "nobody knows what they cost"
+        assert ledger.spending(run.run_id) == MOST + MOST, "nobody knows what they cost"
         number = asyncio.run(ledger.open_call(call(run, 1, 1)))
         assert isinstance(number, int), "it may be asked again"

@@ -111,7 +111,7 @@ def test_the_same_command_goes_on_with_the_same_run(ledger: Ledger) -> None:
     assert (fresh.run_id > run.run_id, known) == (True, False)
 
 
-def test_masks_tell_answered_failed_and_settled(ledger: Ledger) -> None:
+def test_masks_tell_answered_settled_and_failed(ledger: Ledger) -> None:
     run = begin(ledger, task("rusty"))
     ledger.ordinals(batch(["a", "b", "c", "d"]))
     ledger.record([
@@ -127,7 +127,8 @@ def test_masks_tell_answered_failed_and_settled(ledger: Ledger) -> None:
         return np.flatnonzero(mask).tolist()
 
     assert state("answered") == [1]
-    assert state("failed") == [2, 3]
+    assert np.flatnonzero(ledger.failed(run.question_id)).tolist() == [2, 3]
+    assert np.flatnonzero(ledger.failed(run.question_id, "unreachable")).tolist() == [3]
     assert state("settled") == [1, 2]
 
 

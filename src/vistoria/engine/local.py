@@ -1,44 +1,73 @@
-"""Works through a plan in one process: a feeder, as many workers as calls at once, a ledger."""
+"""Works through a plan in one process: a feeder, readers ahead, callers, one ledger."""
 
 import math
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from vistoria.engine.ask import Asker, Direct, Service
+from vistoria.engine.caller import Caller
+from vistoria.engine.limits import Bounds, Limit
+from vistoria.engine.loading import Load, Loader
+from vistoria.engine.money import Tab
 from vistoria.engine.plan import Plan
-from vistoria.engine.worker import Load, Work, Worker
-from vistoria.errors import first_error
+from vistoria.engine.recall import Recall
+from vistoria.engine.work import Ready, Work
+from vistoria.engine.worker import Worker
+from vistoria.errors import RunStopped, first_error
 from vistoria.events import Settled, Sink, Started, Stopping
 from vistoria.ledger import Ledger, Outcome
 from vistoria.models import Model
+from vistoria.pricing import Ceiling, PriceTable, load_prices
 from vistoria.records import Attempt
 
 _READ = 1_000  # observations read from the ledger at a time
+_CHUNK = 8  # images loaded per hop to a thread
+_READERS = 4
+_AHEAD = 256 << 20  # bytes of images in memory from which no more are read ahead
+_MOST = 256  # calls at once to a service, unless the person says otherwise
 _GRACE = 30.0  # seconds that calls in flight are given when a run is stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How hard to work. `concurrency`: calls at once (None: what the model suggests); `retries`:
-    tries after the first; `max_failure_rate`: stop when more than this share of at least 50
-    observations failed."""
+    """How hard to work, and how much to spend.
+
+    `concurrency`: calls at once, at the most (None: what the service takes, or one per core);
+    `retries`: tries of one observation after the first; `max_failure_rate`: stop when more than
+    this share of at least 50 observations failed; `patience`: seconds for which a service that
+    answers nothing is waited for; requests and tokens per minute; `ceiling`: what the run may
+    spend in all its sessions, at `prices` (None: those that come with Vistoria).
+    """
 
     concurrency: int | None = None
     retries: int = 8
     max_failure_rate: float | None = None
+    patience: float = 3_600.0
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    ceiling: Ceiling = Ceiling()  # noqa: RUF009 - frozen
+    prices: PriceTable | None = None
 
 
 @dataclass(slots=True)
 class Report:
-    """What one session of a run did: observations answered, failed by reason, tokens, seconds."""
+    """What one session of a run did: observations answered, failed by reason, tokens, seconds.
+
+    `copied`: of the answered, those whose image had been asked about before. `lost`: calls that a
+    killed session had sent without learning the answer; they are asked again.
+    """
 
     outcome: Outcome = "finished"
     stopped_by: str | None = None
     answered: int = 0
+    copied: int = 0
+    lost: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     input_tokens: int = 0
     output_tokens: int = 0
@@ -49,6 +78,7 @@ class Report:
         for attempt in attempts:
             if attempt.status == "answered":
                 self.answered += 1
+                self.copied += attempt.copied
             else:
                 self.failed[attempt.reason or "unknown"] += 1
             self.input_tokens += attempt.usage.input_tokens
@@ -81,19 +111,23 @@ class _Session:
     ) -> None:  # fmt: skip
         self._plan, self._ledger, self._model = plan, ledger, model
         self._limits, self._emit, self._stop = limits, emit, stop
-        self._worker = Worker(model, load, retries=limits.retries, emit=emit)
-        self._workers = limits.concurrency or model.capabilities.concurrency
+        form = model.capabilities.image
+        self._loader = Loader(load, form, retries=limits.retries, emit=emit)
         self._report = Report()
+        self._held = 0  # bytes of images in memory
+        self._freed = anyio.Event()
 
     async def run(self) -> Report:
         plan, report = self._plan, self._report
         started = time.monotonic()
-        self._ledger.bury_sessions(plan.run)
+        tab = self._tab()
+        report.lost = len(self._ledger.bury_sessions(plan.run))
         session_id = self._ledger.start_session(plan.run)
         self._emit(Started(run_id=plan.run.run_id, total=plan.total, pending=plan.pending))
         outcome: Outcome = "failed"
         try:
-            await self._work()
+            with ExitStack() as watching:
+                await self._work(self._asker(session_id, tab, watching))
             outcome = report.outcome
         finally:
             self._ledger.flush()
@@ -101,15 +135,50 @@ class _Session:
             report.seconds = time.monotonic() - started
         return report
 
-    async def _work(self) -> None:
-        send, receive = anyio.create_memory_object_stream[Work](self._workers)
+    def _tab(self) -> Tab:
+        """The tab of this run; raises UserError when its ceiling cannot be kept."""
+        limits, model = self._limits, self._model
+        tab = Tab(model.name, model.capabilities, limits.prices or load_prices(), limits.ceiling)
+        for group in self._plan.groups:
+            limits.ceiling.check(model.name, tab.most(group.task, None, None))
+        return tab
+
+    def _asker(self, session_id: int, tab: Tab, watching: ExitStack) -> Asker:
+        can, limits = self._model.capabilities, self._limits
+        if can.local:
+            return Direct(self._model)
+        most = limits.concurrency or _MOST
+        bounds = Bounds(
+            start=min(can.concurrency, most),
+            most=most,
+            requests_per_minute=limits.requests_per_minute,
+            tokens_per_minute=limits.tokens_per_minute,
+        )
+        limit = Limit.shared(can.service or self._model.name, bounds)
+        watching.enter_context(limit.watched_by(self._emit))
+        caller = Caller(limit, retries=limits.retries, patience=limits.patience, emit=self._emit)
+        return Service(self._model, self._ledger, caller, tab, session_id)
+
+    async def _work(self, asker: Asker) -> None:
+        can = self._model.capabilities
+        callers = self._limits.concurrency or (can.concurrency if can.local else _MOST)
+        recall = Recall(self._ledger, fresh=self._plan.fresh)
+        worker = Worker(asker, recall, cropped=bool(self._plan.run.settings.get("image.crop")))
+        send_work, receive_work = anyio.create_memory_object_stream[Work](_READERS)
+        send, receive = anyio.create_memory_object_stream[Ready](
+            callers if can.local else 2 * _CHUNK
+        )
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch, tasks.cancel_scope)
-                tasks.start_soon(self._feed, send)
+                tasks.start_soon(self._feed, send_work)
+                async with send:
+                    for _ in range(min(_READERS, callers)):
+                        tasks.start_soon(self._read, receive_work.clone(), send.clone())
+                receive_work.close()
                 async with anyio.create_task_group() as workers, receive:
-                    for _ in range(self._workers):
-                        workers.start_soon(self._settle, receive.clone())
+                    for _ in range(min(callers, self._plan.pending)):
+                        workers.start_soon(self._settle, worker, receive.clone())
                 tasks.cancel_scope.cancel()  # the watcher
         except BaseExceptionGroup as group:
             raise first_error(group) from None
@@ -131,12 +200,13 @@ class _Session:
                 try:
                     await send.send(work)
                 except anyio.BrokenResourceError:
-                    return  # every worker has stopped
+                    return  # every reader has stopped
 
     def _works(self) -> Iterator[Work]:
-        size = self._model.capabilities.batch_size
-        # Few observations are spread over all workers rather than packed into one call.
-        size = max(1, min(size, math.ceil(self._plan.pending / self._workers)))
+        can = self._model.capabilities
+        size = max(can.batch_size, _CHUNK)
+        # Few observations are spread over all readers rather than packed into one chunk.
+        size = max(1, min(size, math.ceil(self._plan.pending / _READERS)))
         for group in self._plan.groups:
             for start in range(0, len(group.ordinals), _READ):
                 ordinals = group.ordinals[start : start + _READ].tolist()
@@ -150,10 +220,37 @@ class _Session:
                         observations[i : i + size],
                     )
 
-    async def _settle(self, receive: MemoryObjectReceiveStream[Work]) -> None:
-        async with receive:
+    async def _read(
+        self, receive: MemoryObjectReceiveStream[Work], send: MemoryObjectSendStream[Ready]
+    ) -> None:
+        """Loads images ahead, as long as those in memory are not too many."""
+        together = self._model.capabilities.batch_size > 1
+        async with receive, send:
             async for work in receive:
-                attempts = await self._worker.settle(work)
+                while self._held > _AHEAD:
+                    await self._freed.wait()
+                if self._stop.is_set():
+                    return
+                ready = await self._loader.ready(work)
+                self._held += ready.bytes
+                for part in [ready] if together else ready.singles():
+                    try:
+                        await send.send(part)
+                    except anyio.BrokenResourceError:
+                        return  # every worker has stopped
+
+    async def _settle(self, worker: Worker, receive: MemoryObjectReceiveStream[Ready]) -> None:
+        async with receive:
+            async for ready in receive:
+                try:
+                    attempts = await worker.settle(ready)
+                except RunStopped as error:
+                    self._end(str(error))
+                    return
+                finally:
+                    self._held -= ready.bytes
+                    self._freed.set()
+                    self._freed = anyio.Event()
                 self._ledger.record(attempts)
                 self._report.add(attempts)
                 self._emit(Settled(attempts=tuple(attempts)))
@@ -163,7 +260,11 @@ class _Session:
 
     def _check_failures(self) -> None:
         limit, rate = self._limits.max_failure_rate, self._report.failure_rate()
-        if limit is not None and rate > limit and not self._stop.is_set():
-            self._report.outcome = "stopped"
-            self._report.stopped_by = f"{rate:.0%} of observations failed (limit {limit:.0%})"
+        if limit is not None and rate > limit:
+            self._end(f"{rate:.0%} of observations failed (limit {limit:.0%})")
+
+    def _end(self, why: str) -> None:
+        """Stops the run by a rule; what is in flight is finished first."""
+        if not self._stop.is_set():
+            self._report.outcome, self._report.stopped_by = "stopped", why
             self._stop.set()

@@ -28,13 +28,15 @@ class Group:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run has to do. `unanswerable` are fields of the task that the model cannot answer;
-    `resumed` tells that the run was begun earlier."""
+    `resumed` tells that the run was begun earlier, `fresh` that earlier
+    answers do not count."""
 
     run: Run
     total: int
     groups: tuple[Group, ...]
     unanswerable: tuple[str, ...]
     resumed: bool
+    fresh: bool = False
 
     @property
     def pending(self) -> int:
@@ -44,10 +46,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which observations of the scope to ask: those without an answer, or only those that failed;
-    `fresh` asks all of them again."""
+    """Which observations to ask: those without an answer, or of them only those that any model
+    failed on before, for that `reason` if one is given; `fresh` asks all of them again."""
 
     only: Literal["pending", "failed"] = "pending"
+    reason: str | None = None
     fresh: bool = False
 
 
@@ -95,12 +98,21 @@ def make_plan(
     )
     run, resumed = ledger.begin(spec, fresh=choice.fresh)
     ordinals = _scan(ledger, source, selection, emit)
+    if choice.only == "failed":
+        failed = ordinals[ledger.failed(question_id, choice.reason)[ordinals]]
+        # Another model takes over just these; the same model keeps all its observations.
+        ordinals = ordinals if resumed else failed
     ledger.set_scope(run, ordinals)
     since = run.run_id if choice.fresh else 0
     missing = _missing(ledger, question_id, ordinals, choice, since)
     groups = tuple(_groups(ledger, ask, task, ordinals, missing))
     return Plan(
-        run=run, total=len(ordinals), groups=groups, unanswerable=unanswerable, resumed=resumed
+        run=run,
+        total=len(ordinals),
+        groups=groups,
+        unanswerable=unanswerable,
+        resumed=resumed,
+        fresh=choice.fresh,
     )
 
 
@@ -119,9 +131,9 @@ def _missing(
     """Observations × fields: True where an answer is to be asked."""
     names = [field.fingerprint for field in ledger.fields(question_id)]
     if choice.only == "failed":
-        failed = ledger.mask(question_id, "failed", since_run=since)
+        failed = ledger.failed(question_id, choice.reason)[ordinals]
         answered = ledger.mask(question_id, "answered", since_run=since)
-        return np.stack([(failed[n] & ~answered[n])[ordinals] for n in names], axis=1)
+        return np.stack([failed & ~answered[n][ordinals] for n in names], axis=1)
     settled = ledger.mask(question_id, "settled", since_run=since)
     return np.stack([~settled[n][ordinals] for n in names], axis=1)
 

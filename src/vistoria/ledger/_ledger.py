@@ -22,10 +22,9 @@ from vistoria.pricing import Spend
 from vistoria.records import OBSERVATION_COLUMNS, Answer, Attempt, Box, ImageRef, Observation
 from vistoria.task import Task
 
-State: TypeAlias = Literal["answered", "failed", "settled"]
+State: TypeAlias = Literal["answered", "settled"]
 _STATES: Mapping[State, str] = {
     "answered": "status = 'answered'",
-    "failed": "status = 'failed'",
     "settled": "status = 'answered' OR NOT retryable",
 }
 
@@ -92,9 +91,9 @@ class Ledger:
         """Notes what a call has cost; None when nobody knows, so that it counts at its most."""
         self._writing().settle_call(call_id, bill)
 
-    def spending(self, run: Run) -> Spend:
-        """What the run has spent, open and lost calls counted at their most."""
-        return spending(self._db, run.run_id)
+    def spending(self, run_id: int) -> Spend:
+        """What a run has spent, open and lost calls counted at their most; unknown counts 0."""
+        return spending(self._db, run_id)
 
     def runs(self) -> tuple[Run, ...]:
         """Every run, oldest first."""
@@ -125,18 +124,11 @@ class Ledger:
         self, question_id: int, state: State, *, since_run: int = 0
     ) -> dict[str, NDArray[np.bool_]]:
         """Field fingerprint → mask by ordinal (index 0 unused): True where the field was
-
-        - "answered",
-        - "failed": asked in vain, at least once, or
-        - "settled": answered, or failed for good, so that no asking is needed.
+        "answered", or "settled": answered, or failed for good, so that no asking is needed.
 
         `since_run` leaves out attempts of runs before that one.
         """
-        size = self._db.execute("SELECT coalesce(max(ordinal), 0) FROM observations").fetchone()[0]
-        masks = {
-            field.fingerprint: np.zeros(size + 1, dtype=np.bool_)
-            for field in self.fields(question_id)
-        }
+        masks = {f.fingerprint: self._no_ordinals() for f in self.fields(question_id)}
         for number, keys in _runs.related_questions(self._db, question_id).items():
             rows = self._db.execute(
                 "SELECT ordinal FROM attempts WHERE question_id = ? AND run_id >= ? "
@@ -147,6 +139,23 @@ class Ledger:
             for fingerprint in keys:
                 masks[fingerprint][ordinals] = True
         return masks
+
+    def failed(self, question_id: int, reason: str | None = None) -> NDArray[np.bool_]:
+        """Mask by ordinal (index 0 unused): where any model was asked the same in vain, for that
+        reason if one is given."""
+        mask = self._no_ordinals()
+        for number in _runs.related_questions(self._db, question_id, any_model=True):
+            rows = self._db.execute(
+                "SELECT ordinal FROM attempts WHERE question_id = ? AND status = 'failed' "
+                "AND (? IS NULL OR reason = ?)",
+                (number, reason, reason),
+            )
+            mask[np.fromiter((row[0] for row in rows), dtype=np.int64)] = True
+        return mask
+
+    def _no_ordinals(self) -> NDArray[np.bool_]:
+        size = self._db.execute("SELECT coalesce(max(ordinal), 0) FROM observations").fetchone()[0]
+        return np.zeros(size + 1, dtype=np.bool_)
 
     def observations(self, ordinals: Sequence[int]) -> list[Observation]:
         """The observations of these ordinals, in their order."""

@@ -138,8 +138,11 @@ def _run(row: tuple[Any, ...]) -> Run:
     )  # fmt: skip
 
 
-def related_questions(db: sqlite3.Connection, question_id: int) -> dict[int, dict[str, str]]:
-    """Questions to the same model with the same settings that share a field with this one.
+def related_questions(
+    db: sqlite3.Connection, question_id: int, *, any_model: bool = False
+) -> dict[int, dict[str, str]]:
+    """Questions to the same model with the same settings that share a field with this one; with
+    `any_model` to whichever model.
 
     Question id → {field fingerprint: key in its answers}, of the shared fields.
     """
@@ -147,9 +150,9 @@ def related_questions(db: sqlite3.Connection, question_id: int) -> dict[int, dic
         "SELECT f.question_id, f.fingerprint, f.name FROM question_fields AS f "
         "JOIN questions AS q USING (question_id) "
         "JOIN questions AS mine ON mine.question_id = ? "
-        "  AND q.model = mine.model AND q.settings = mine.settings "
+        "  AND (? OR q.model = mine.model AND q.settings = mine.settings) "
         "WHERE f.fingerprint IN (SELECT fingerprint FROM question_fields WHERE question_id = ?)",
-        (question_id, question_id),
+        (question_id, any_model, question_id),
     )
     found: dict[int, dict[str, str]] = {}
     for number, fingerprint, name in rows:

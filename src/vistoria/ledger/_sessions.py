@@ -36,11 +36,13 @@ class Sessions:
         return number
 
     def end(self, number: int, outcome: Outcome) -> None:
-        """Notes how it ended."""
-        self._db.execute(
-            "UPDATE sessions SET ended_at = ?, outcome = ? WHERE session_id = ?",
-            (now(), outcome, number),
-        )
+        """Notes how it ended; calls still open were cut off, so that their outcome is lost."""
+        with transaction(self._db):
+            lose_calls(self._db, number)
+            self._db.execute(
+                "UPDATE sessions SET ended_at = ?, outcome = ? WHERE session_id = ?",
+                (now(), outcome, number),
+            )
         _release(self._locks.pop(number))
 
     def bury(self, run_id: int) -> tuple[int, ...]:

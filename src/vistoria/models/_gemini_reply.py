@@ -39,7 +39,8 @@ def read_reply(body: bytes, asked: str) -> Reply | ObservationError:
         usage = _usage(given.get("usageMetadata") or {})
         outcome = _outcome(given)
     except (ValueError, TypeError, AttributeError, LookupError) as error:
-        raise TransientError(f"Gemini's answer is cut or malformed: {error}") from None
+        said = f"Gemini's answer is cut or malformed: {error}"
+        raise TransientError(said, outcome_unknown=True) from None
     if isinstance(outcome, str):
         version = given.get("modelVersion") or asked
         return Reply(answer=outcome, model_version=version, usage=usage)

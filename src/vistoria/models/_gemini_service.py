@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from vistoria.errors import ConfigError
@@ -28,6 +29,10 @@ class Service(Protocol):
 
     by_reference: frozenset[str]
     """Address schemes of images that it fetches by itself."""
+    account: str
+    """Who is billed and limited, and where."""
+    regional: bool
+    """Bound to a region, which costs more for newer models."""
 
     async def target(self) -> Target:
         """Where to post; raises AccessDenied or TransientError if there is no way in."""
@@ -132,6 +137,8 @@ class _Vertex:
     by_reference = frozenset({"gs"})
 
     def __init__(self, base: str, path: str, location: str, project: str | None) -> None:
+        self.account = f"{base} {project or ''} {location}"
+        self.regional = location != "global"
         self._base, self._path, self._location = base, path, location
         self._credentials = GoogleCredentials(project)
         self._url: str | None = None
@@ -160,6 +167,9 @@ class _Keyed:
 
     def __init__(self, url: str, key: str, by_reference: frozenset[str]) -> None:
         self.by_reference = by_reference
+        self.regional = False
+        # Keys are told apart, but not kept where events and messages could show them.
+        self.account = f"{url.partition('/v1')[0]} {sha256(key.encode()).hexdigest()[:8]}"
         self._target = Target(url, {"x-goog-api-key": key})
 
     async def target(self) -> Target:

@@ -51,13 +51,16 @@ class Http:
                 return Answer(response.status, response.headers, await response.read())
         except TimeoutError:
             raise TransientError(
-                f"{_host(url)} did not answer within {self._timeout:g} s"
+                f"{_host(url)} did not answer within {self._timeout:g} s", outcome_unknown=True
             ) from None
         except aiohttp.ClientConnectorCertificateError as error:
             raise ConfigError(f"no trusted connection to {_host(url)}: {error}") from None
         except (aiohttp.ClientError, OSError) as error:
             said = str(error) or type(error).__name__
-            raise TransientError(f"no answer from {_host(url)}: {said}") from None
+            sent = not isinstance(error, aiohttp.ClientConnectorError)
+            raise TransientError(
+                f"no answer from {_host(url)}: {said}", outcome_unknown=sent
+            ) from None
 
     def _session(self, url: str) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()

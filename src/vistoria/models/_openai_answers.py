@@ -98,7 +98,8 @@ def read_reply(body: bytes, asked: str) -> Reply | ObservationError:
         usage = _usage(given.get("usage") or {})
         outcome = _outcome(given)
     except (ValueError, TypeError, AttributeError, LookupError) as error:
-        raise TransientError(f"the server's answer is cut or malformed: {error!r}") from None
+        said = f"the server's answer is cut or malformed: {error!r}"
+        raise TransientError(said, outcome_unknown=True) from None
     if isinstance(outcome, str):
         return Reply(answer=outcome, model_version=given.get("model") or asked, usage=usage)
     outcome.usage = usage

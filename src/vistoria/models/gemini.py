@@ -28,7 +28,7 @@ from vistoria.models._gemini_service import Access, find_service
 from vistoria.models._google_errors import google_error
 from vistoria.models._http import Http
 from vistoria.models._options import Options, read_options
-from vistoria.records import Capabilities, ImageForm, Picture, Reply
+from vistoria.records import Capabilities, Charge, ImageForm, Picture, Reply
 from vistoria.task import Task
 
 _Level: TypeAlias = Literal["minimal", "low", "medium", "high"]
@@ -95,7 +95,13 @@ class Gemini:
                 by_reference=self._service.by_reference,
                 mime_types=_MIME_TYPES,
                 max_bytes=_INLINE_BYTES,
-            )
+            ),
+            service=f"{self.name} {self._service.account}",
+            charge=Charge(
+                output_tokens=options.max_output_tokens,
+                media_resolution=self.settings["media_resolution"],
+                regional=self._service.regional,
+            ),
         )
         self._request = Request(self.settings, options.max_output_tokens, options.labels)
         self._http = Http(timeout=options.timeout)

@@ -19,7 +19,7 @@ from vistoria.errors import ConfigError, ObservationError
 from vistoria.models._http import Answer, Http, base_url
 from vistoria.models._openai_answers import Refusal, openai_error, read_refusal, read_reply
 from vistoria.models._options import Options, read_options
-from vistoria.records import Capabilities, ImageForm, Picture, Reply
+from vistoria.records import Capabilities, Charge, ImageForm, Picture, Reply
 from vistoria.task import Task
 
 _OPENAI = "https://api.openai.com/v1"
@@ -71,16 +71,18 @@ class OpenAI:
             "detail": options.detail,
         }
         schemes = frozenset({"http", "https"}) if options.by_reference else frozenset()
+        given = options.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI
+        base = base_url(given, "option base_url" if options.base_url else "OPENAI_BASE_URL")
         self.capabilities = Capabilities(
             image=ImageForm(
                 kind="encoded",
                 by_reference=schemes,
                 mime_types=_MIME_TYPES,
                 max_bytes=_MAX_BYTES,
-            )
+            ),
+            service=f"{self.name} {base}",
+            charge=Charge(output_tokens=options.max_output_tokens),
         )
-        given = options.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI
-        base = base_url(given, "option base_url" if options.base_url else "OPENAI_BASE_URL")
         key = options.api_key or os.environ.get("OPENAI_API_KEY")
         if not key and base == _OPENAI:
             raise ConfigError(

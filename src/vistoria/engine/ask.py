@@ -1,0 +1,122 @@
+"""Asks a model: a local one directly; a service through its limit, the ledger and the ceiling."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from vistoria.engine.caller import Caller
+from vistoria.engine.money import Tab
+from vistoria.engine.work import Calls, Work
+from vistoria.errors import (
+    ObservationError,
+    QuotaExhausted,
+    RunStopped,
+    TransientError,
+    UserError,
+)
+from vistoria.ledger import Call, Ledger
+from vistoria.models import Model
+from vistoria.pricing import Spend
+from vistoria.records import Picture, Reply
+
+
+class Made(NamedTuple):
+    """The replies to a call, and what getting them took besides the replies' own usage."""
+
+    replies: Sequence[Reply | ObservationError]
+    calls: Calls
+
+
+class Elsewhere(Exception):
+    """Another process asks about this observation, or has an answer by now."""
+
+
+class Asker(Protocol):
+    """Asks the model about pictures, as often as it takes."""
+
+    async def ask(
+        self, work: Work, pictures: Sequence[Picture], correction: str | None = None
+    ) -> Made:
+        """Raises ObservationError (GaveUp), UserError, RunStopped, or Elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """A model in this process: nothing to wait for, to pay or to repeat."""
+
+    model: Model
+
+    async def ask(
+        self, work: Work, pictures: Sequence[Picture], correction: str | None = None
+    ) -> Made:
+        """One call."""
+        return Made(await self.model.ask(work.task, pictures, correction=correction), Calls(1))
+
+
+@dataclass(slots=True)
+class Service:
+    """A model behind a network. Each try is recorded, with the most it can cost, before it is
+    sent, and settled after; refusals and outages are waited out and never charged to an image."""
+
+    model: Model
+    ledger: Ledger
+    caller: Caller
+    tab: Tab
+    session_id: int
+    _open: int = 0
+    _settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def ask(
+        self, work: Work, pictures: Sequence[Picture], correction: str | None = None
+    ) -> Made:
+        """Repeats until it works, or until this picture alone has failed too often (GaveUp)."""
+        most = self.tab.most(work.task, pictures[0], correction)
+
+        async def one_try() -> Sequence[Reply | ObservationError]:
+            number = await self._open_call(work, most)
+            sent, bill = time.time(), None
+            try:
+                replies = await self.model.ask(work.task, pictures, correction=correction)
+                bill = self.tab.bill(replies[0], sent)
+            except TransientError as error:
+                bill = self.tab.bill_of(error, sent)
+                raise
+            except (UserError, QuotaExhausted):
+                bill = Spend(0, 0, 0)  # turned away
+                raise
+            finally:  # None, when nobody knows: cut off, or a bug
+                self._settle(number, bill)
+            return replies
+
+        called = await self.caller.call(one_try, tokens=most.tokens or 0, used=_tokens)
+        return Made(called.result, Calls(called.tries, called.usage))
+
+    async def _open_call(self, work: Work, most: Spend) -> int:
+        """Records that a call will be sent; waits for calls in flight if only their reservations
+        stand in the way of the ceiling. Raises RunStopped or Elsewhere."""
+        key = (self.session_id, work.run_id, work.question_id, work.ordinals[0])
+        while True:
+            call = Call(*key, most, self.tab.ceiling, time.time())
+            leave = await self.ledger.open_call(call)
+            if isinstance(leave, int):
+                self._open += 1
+                return leave
+            if leave != "over":
+                raise Elsewhere
+            if not self._open:
+                spent = self.ledger.spending(work.run_id)
+                raise RunStopped(str(self.tab.ceiling.broken(spent, Spend(), most)))
+            await self._settled.wait()
+
+    def _settle(self, number: int, bill: Spend | None) -> None:
+        self._open -= 1
+        self.ledger.settle_call(number, bill)
+        self._settled.set()
+        self._settled = asyncio.Event()
+
+
+def _tokens(replies: Sequence[Reply | ObservationError]) -> int:
+    usage = replies[0].usage
+    return usage.input_tokens + usage.output_tokens + usage.thinking_tokens if usage else 0

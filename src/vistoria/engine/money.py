@@ -1,0 +1,76 @@
+"""The bill of a run: the most that a call can cost, and what it came to."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from vistoria.errors import ObservationError, TransientError
+from vistoria.pricing import Ceiling, ImageRule, PriceTable, Spend, Tariff, spent, text_tokens
+from vistoria.pricing import worst_case as worst
+from vistoria.records import Capabilities, Picture, Reply, Usage
+from vistoria.task import Task
+
+_CALL = timedelta(minutes=10)  # no call takes longer, so that it pays at most a price of that time
+
+
+class Tab:
+    """Prices the calls of one run."""
+
+    def __init__(
+        self, name: str, capabilities: Capabilities, prices: PriceTable, ceiling: Ceiling
+    ) -> None:
+        """`name`: of the model, `provider:model`."""
+        charge = capabilities.charge
+        self.ceiling = ceiling
+        self._charge = charge
+        self._tariff: Tariff | None = (
+            prices.tariff(name, regional=charge.regional) if charge else None
+        )
+        self._rule: ImageRule | None = prices.image_rule(name) if charge else None
+        self._text: dict[str, int] = {}
+
+    def most(self, task: Task, picture: Picture | None, correction: str | None) -> Spend:
+        """The most that one call can be billed."""
+        if self._charge is None:
+            return Spend(0, 1, 0)
+        image = None
+        if self._rule is not None:
+            width, height = (picture.width, picture.height) if picture else (None, None)
+            image = self._rule.tokens(width, height, self._charge.media_resolution).worst
+        now = datetime.now(UTC)
+        price = self._tariff.dearest(now, now + _CALL) if self._tariff else None
+        text = self._text_tokens(task) + (text_tokens(correction).worst if correction else 0)
+        return worst(
+            price, text_tokens=text, image_tokens=image, output_tokens=self._charge.output_tokens
+        )
+
+    def bill(self, reply: Reply | ObservationError, sent: float) -> Spend | None:
+        """What an answered call came to; None where the service does not say."""
+        if reply.usage is None:
+            return Spend(0, 0, 0)  # turned away before any work was done
+        return self._bill(reply.usage, sent)
+
+    def bill_of(self, error: TransientError, sent: float) -> Spend | None:
+        """What a failed call came to; None where it may have been answered after all."""
+        if error.usage is not None:
+            return self._bill(error.usage, sent)
+        return None if error.outcome_unknown else Spend(0, 0, 0)
+
+    def _bill(self, usage: Usage, sent: float) -> Spend | None:
+        if self._charge is None:
+            return Spend(0, 1, _total(usage))
+        if not _total(usage):
+            return None
+        return spent(
+            usage, self._tariff.at(datetime.fromtimestamp(sent, UTC)) if self._tariff else None
+        )
+
+    def _text_tokens(self, task: Task) -> int:
+        known = self._text.get(task.fingerprint)
+        if known is None:
+            text = task.prompt + json.dumps(task.json_schema)
+            known = self._text[task.fingerprint] = text_tokens(text).worst
+        return known
+
+
+def _total(usage: Usage) -> int:
+    return usage.input_tokens + usage.output_tokens + usage.thinking_tokens

@@ -1,0 +1,235 @@
+"""How fast: finds the rate that a service lets through, and keeps just below refusals."""
+
+from collections import deque
+from random import Random
+
+_SLACK = 0.01  # seconds of calls that may be made up for when a timer fires late
+_TRIM, _COARSE = 0.01, 0.05  # shares of the rate that one refusal costs, if fast and if slow
+_FASTEST = 0.7  # growth per second at most: doubles each second
+_STORM = 0.1  # share refused from which the rate is measured anew rather than trimmed
+_STEPS = 50  # counts per second
+_MARGIN = 0.97  # of the rate of the last second that is used at first
+_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+
+
+class Spacing:
+    """A fixed limit per minute, evenly spaced: in no minute is more taken than allowed."""
+
+    def __init__(self, per_minute: float) -> None:
+        """`per_minute`: requests or tokens."""
+        # The slack could add to a minute, so it is taken off beforehand.
+        self._seconds = (60.0 + _SLACK) / per_minute
+        self.due = 0.0
+        """When the next one may be taken."""
+
+    def take(self, now: float, units: float = 1.0) -> None:
+        """Takes so many now."""
+        self.due = max(self.due, now - _SLACK) + units * self._seconds
+
+    def settle(self, units: float) -> None:
+        """So many more (or fewer) were taken than thought."""
+        self.due += units * self._seconds
+
+
+class _Counts:
+    """Calls and refusals by the time at which the call was sent, over the last second."""
+
+    def __init__(self) -> None:
+        size = 2 * _STEPS
+        self._steps, self._sent, self._refused = [-1] * size, [0] * size, [0] * size
+        self._first: int | None = None
+
+    def sent(self, now: float) -> None:
+        step = int(now * _STEPS)
+        place = step % len(self._steps)
+        if self._steps[place] != step:
+            self._steps[place], self._sent[place], self._refused[place] = step, 0, 0
+            if self._first is None:
+                self._first = step
+        self._sent[place] += 1
+
+    def refused(self, sent: float) -> None:
+        step = int(sent * _STEPS)
+        place = step % len(self._steps)
+        if self._steps[place] == step:
+            self._refused[place] += 1
+
+    def before(self, sent: float, since: float = 0.0) -> tuple[int, int, float]:
+        """Calls accepted and refused before a call of that time and after `since`, in the
+        returned number of seconds, one at most."""
+        last = int(sent * _STEPS)
+        first = max(last - _STEPS, self._first or 0, int(since * _STEPS) + 1)
+        accepted = refused = 0
+        for step in range(first, last):
+            place = step % len(self._steps)
+            if self._steps[place] == step:
+                refused += self._refused[place]
+                accepted += self._sent[place] - self._refused[place]
+        return accepted, refused, (last - first) / _STEPS
+
+
+class Pace:
+    """The rate of one service. `rate` is in calls per second; None until calls were too fast.
+
+    Calls go out evenly at `rate`, which creeps up while it holds calls back; a refusal trims it
+    by 1 %. So it rides the limit, at one refusal per second or per hundred calls. The longer none
+    comes, compared with how long it usually takes, the faster it creeps: the limit went up. When
+    many are refused, the limit went down: the rate becomes what was let through in the last
+    second. When nearly all are, nothing is sent for a while, then one call scouts ahead.
+    """
+
+    def __init__(self, dice: Random) -> None:
+        """`dice` spreads the ends of pauses."""
+        self.rate: float | None = None
+        self.at_most = 100.0
+        """Calls per second while there is no rate, so that they don't come all at once."""
+        self._dice = dice
+        self._seeking = False
+        self._next = self._until = 0.0
+        self._counts = _Counts()
+        self._numbers = 0  # of the latest call
+        self._mark = 0  # refusals of calls before this one have had their effect
+        self._trimmed = False  # the last thing that refusals did
+        self._accepted = 0
+        self._let_through = 0.0  # per second, before the latest refusal
+        self._unsure = False  # the rate of the latest pauses was measured with few calls
+        self._latest = self._busy = 0.0
+        self._quiet, self._usual = 0.0, 1.0  # seconds held back since, and between, refusals
+        self._answer_time = 0.02  # seconds until a refusal is known
+        self._lately: deque[int] = deque(maxlen=6)  # refused calls
+        self._dry_since = self._refused_at = -1.0
+        self._pauses, self._paused = 0, 0.0
+        self._scout: int | None = None
+        self._marks: deque[tuple[float, int]] = deque([(0.0, 0)], maxlen=4)
+
+    @property
+    def due(self) -> float:
+        """When the next call may go."""
+        return max(self._next, self._until)
+
+    def sent(self, now: float, number: int, *, held_back: bool) -> None:
+        """A call goes out; `number` counts calls, `held_back`: it waited for this pace alone."""
+        gap = max(0.0, min(now - self._latest, 0.5))
+        self._busy += gap
+        self._latest, self._numbers = now, number
+        self._counts.sent(now)
+        self._accepted += 1
+        if self.rate is None:
+            self._next = max(self._next, now - _SLACK) + 1.0 / self.at_most
+            return
+        if held_back:
+            self._creep(gap)
+        self._next = max(self._next, now - _SLACK) + 1.0 / self.rate
+        if self._pauses and self._scout is None:
+            self._scout = number
+            self._next = max(self._next, now + 2 * self._answer_time)
+
+    def answered(self, number: int) -> None:
+        """That call was let through."""
+        if self._pauses and self._scout is not None and number >= self._scout:
+            self._pauses, self._scout = 0, None
+
+    def refused(self, number: int, sent: float, now: float, wait: float | None) -> None:
+        """That call was too fast; `wait`: seconds that the service asks for."""
+        self._accepted -= 1
+        self._counts.refused(sent)
+        self._answer_time += 0.2 * (now - sent - self._answer_time)
+        self._lately.append(number)
+        if sent - self._refused_at > 0.5:
+            self._dry_since = sent
+        self._refused_at = sent
+        if number < self._mark:
+            if self._trimmed:  # sent at the same rate: the more there are, the more it's too much
+                assert self.rate is not None
+                self.rate -= min(0.5, self._trim * self.rate)
+            return
+        accepted, _, seconds = self._counts.before(sent)
+        self._let_through = accepted / max(seconds, 0.1)
+        if self.rate is None:
+            self.rate = max(5.0, _MARGIN * self._let_through)
+            self._heed()
+            self._seeking = self._numbers < 100
+        elif self._nearly_all_refused(number):
+            self._pause(now, wait)
+        else:
+            self._slow_down(sent)
+
+    def forget(self) -> None:
+        """The rate is not what matters."""
+        self.rate = None
+        self._trimmed = False
+
+    def _creep(self, seconds: float) -> None:
+        assert self.rate is not None
+        if self._seeking or self.rate < 0.98 * self._let_through:
+            self.rate *= 1.0 + min(_FASTEST * seconds, 0.05)
+            return
+        self._quiet += seconds
+        usual = max(self._usual, 1.0, min(100.0 / self.rate, 30.0))
+        growth = self._trim / usual
+        late = self._quiet / usual - 1.5
+        if late > 0:
+            growth = min(_FASTEST, growth * 10.0 ** min(late, 4.0))
+        self.rate *= 1.0 + growth * seconds
+
+    @property
+    def _trim(self) -> float:
+        assert self.rate is not None
+        return min(_COARSE, max(_TRIM, 0.5 / self.rate))
+
+    def _heed(self) -> None:
+        if self._quiet > 0.25 * self._usual:
+            self._usual += 0.3 * (0.9 * self._quiet - self._usual)
+        self._quiet = 0.0
+        self._trimmed = False
+        self._seeking = False
+        self._mark = self._numbers + 1
+
+    def _slow_down(self, sent: float) -> None:
+        assert self.rate is not None
+        # Nothing was left at the first refusal, so what is let through from there is the limit.
+        accepted, refused, seconds = self._counts.before(sent, self._dry_since)
+        calls = accepted + refused
+        if calls >= 12 and seconds >= 0.1 and refused >= max(4, _STORM * calls):
+            self.rate = min(self.rate, max(_MARGIN * accepted / seconds, self.rate / 2))
+            self._heed()
+            self._seeking = accepted < 10
+        else:
+            self.rate *= 1.0 - self._trim
+            self._heed()
+            self._trimmed = True
+
+    def _nearly_all_refused(self, number: int) -> bool:
+        if self._pauses and self._scout is not None:
+            return number == self._scout
+        return len(self._lately) == 6 and number - self._lately[0] <= 6
+
+    def _pause(self, now: float, wait: float | None) -> None:
+        if not self._pauses:
+            self._measure()
+        seconds = min(_LONGEST_PAUSE, _PAUSE * 1.5**self._pauses) * self._dice.uniform(0.8, 1.2)
+        seconds = max(seconds, wait or 0.0)
+        self._busy += max(0.0, now - self._latest) + seconds
+        self._until = self._latest = self._dry_since = now + seconds
+        self._paused += seconds
+        self._pauses += 1
+        self._scout = None
+        self._lately.clear()
+        self._heed()
+        self._seeking = self._unsure
+
+    def _measure(self) -> None:
+        """Nothing is left: what was let through in the last second is the limit, or, after long
+        pauses (as with a quota per minute), what was let through over minutes."""
+        assert self.rate is not None
+        measured = max(self._let_through, self.rate / 2)
+        if self._paused >= 2.0:
+            past = [mark for mark in self._marks if self._busy - mark[0] > 5.0]
+            rates = [(self._accepted - done) / (self._busy - busy) for busy, done in past]
+            measured = max(0.99 * max(rates), 0.1)
+            self._let_through = measured
+            self._usual = max(self._usual, min(90.0, 0.9 * self._paused))
+        self._unsure = self._paused < 2.0 and self._accepted - self._marks[-1][1] < 20
+        self.rate = min(self.rate, measured)
+        self._marks.append((self._busy, self._accepted))
+        self._paused = 0.0
