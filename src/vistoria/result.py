@@ -74,6 +74,13 @@ class Result:
             yield "not asked", f"{summary.pending:,}; the same command goes on with them"
         if before := plan.total - plan.pending:
             yield "before", f"{before:,} done earlier and not asked again"
+        if report.copied:
+            yield "copied", f"{report.copied:,} answers, given before to photos with the same bytes"
+        if report.lost:
+            yield (
+                "lost",
+                f"{report.lost:,} answers on their way to a run that was killed; asked again",
+            )
         if plan.unanswerable:
             yield "left out", f"{', '.join(plan.unanswerable)}: the model cannot answer them"
         if tokens := report.input_tokens + report.output_tokens:
@@ -107,6 +114,8 @@ class Result:
                 "stopped_by": report.stopped_by,
                 "done_before": self.plan.total - self.plan.pending,
                 "answered": report.answered,
+                "copied": report.copied,
+                "lost": report.lost,
                 "failed": dict(report.failed),
                 "input_tokens": report.input_tokens,
                 "output_tokens": report.output_tokens,

@@ -13,7 +13,8 @@ from nbclient import NotebookClient
 
 RUN = """\
 import asyncio, vistoria
-result = vistoria.run("photos.parquet", task="describe", model="echo:", latency={latency})
+photos = "photos.parquet"
+result = vistoria.run(photos, task="describe", model="echo:", concurrency=4, latency={latency})
 result
 """
 

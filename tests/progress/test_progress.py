@@ -7,7 +7,7 @@ import time
 import pytest
 from rich.console import Console
 
-from vistoria.events import Event, Retrying, Scanned, Settled, Started, Stopping
+from vistoria.events import Event, LimitChanged, Retrying, Scanned, Settled, Started, Stopping
 from vistoria.progress import Tally, duration, rate, show_progress
 from vistoria.progress._notebook import NotebookScreen
 from vistoria.progress._plain import line
@@ -100,6 +100,8 @@ def test_lines() -> None:
     found.take(settled(12, "image_missing"))
     found.take(Retrying(reason="transient", wait=None))
     assert line(found) == "300 of 1,200 (25 %), 300/s, 0:03 left, 12 failed, 1 retries"
+    found.take(LimitChanged(service="s", concurrency=16, outage="503"))
+    assert line(found).endswith("1 retries, 16 at once, waiting: 503")
     found.take(Stopping(reason="interrupted"))
     assert line(found).endswith("stopping (interrupted)")
 

@@ -44,6 +44,10 @@ def line(tally: Tally) -> str:
         parts.append(f"{tally.failed.total():,} failed")
     if tally.retries:
         parts.append(f"{tally.retries.total():,} retries")
+    if tally.at_once:
+        parts.append(f"{tally.at_once:,} at once")
+    if tally.outage:
+        parts.append(f"waiting: {tally.outage}")
     if tally.stopping:
         parts.append(f"stopping ({tally.stopping})")
     return ", ".join(parts)

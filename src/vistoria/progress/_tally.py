@@ -4,7 +4,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from vistoria.events import Event, Retrying, Scanned, Settled, Started, Stopping
+from vistoria.events import Event, LimitChanged, Retrying, Scanned, Settled, Started, Stopping
 
 _WINDOW = 30.0  # seconds over which the rate is taken
 _STEP = 0.5  # seconds between two marks in that window
@@ -14,7 +14,8 @@ class Tally:
     """Where a run stands. One thread gives it events, any other may read.
 
     `rows`: read so far. `pending` is None until the source has been read. `retries` counts calls
-    repeated for a passing reason; `stopping` says why no new work is taken, once it is not.
+    repeated for a passing reason; `at_once` is the number of calls at once that a service takes,
+    and `outage` what it says while nothing gets through; `stopping` says why no new work is taken.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,6 +27,8 @@ class Tally:
         self.failed: Counter[str] = Counter()
         self.retries: Counter[str] = Counter()
         self.tokens = 0
+        self.at_once: int | None = None
+        self.outage: str | None = None
         self.stopping: str | None = None
         self._clock = clock
         self._marks: deque[tuple[float, int]] = deque([(clock(), 0)])
@@ -42,6 +45,8 @@ class Tally:
                 self._settle(event)
             case Retrying():
                 self.retries[event.reason] += 1
+            case LimitChanged():
+                self.at_once, self.outage = event.concurrency, event.outage
             case Stopping():
                 self.stopping = event.reason
 

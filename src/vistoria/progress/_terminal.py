@@ -67,6 +67,10 @@ class TerminalScreen:
             parts.append(Text(f"{count:,} × {reason.replace('_', ' ')}, tried again", "yellow"))
         if tally.tokens:
             parts.append(Text(f"{short(tally.tokens)} tokens", "dim"))
+        if tally.at_once:
+            parts.append(Text(f"{tally.at_once:,} at once", "dim"))
+        if tally.outage:
+            parts.append(Text(f"waiting: {tally.outage}", "yellow"))
         if tally.stopping:
             parts.append(Text("stopping; Ctrl-C again ends at once", "yellow"))
         return Text(" · ").join(parts)
