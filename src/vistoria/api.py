@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
@@ -41,7 +41,7 @@ def run(
     *,
     task: _Path | Task | None = None,
     model: str | None = None,
-    only: Literal["failed"] | None = None,
+    only: str | None = None,
     fresh: bool = False,
     project: _Path | None = None,
     progress: Display | Sink = "auto",
@@ -52,10 +52,11 @@ def run(
     result = vistoria.run("photos/", task="road_sign", model="onnx:street", limit=100)
 
     `settings` are those of vistoria.toml by their own names (limit, where, sample, seed, columns,
-    table, query, fields, crop, max_side, ledger, concurrency, retries …); other keywords are
-    options of the model. What is left out comes from the environment (VISTORIA_…) and from the
+    table, query, fields, crop, max_side, ledger, concurrency, budget="5 USD" …); other keywords
+    are options of the model. What is left out comes from the environment (VISTORIA_…) and from the
     project file (`project`, else the nearest vistoria.toml), as on the command line. Where none
-    of them names a model, the bundled onnx:street answers; it knows drawn streets.
+    of them names a model, the bundled onnx:street answers; it knows drawn streets. `only`:
+    "failed" or "failed:REASON" asks those again.
 
     The same call again resumes and asks nothing twice. It works where an event loop runs already,
     as in a notebook; interrupting the cell ends the run in order. `progress`: "auto" (a bar in
@@ -69,7 +70,7 @@ def run(
     own = task if isinstance(task, Task) else None
     flags["task.name"] = None if task is None or isinstance(task, Task) else os.fspath(task)
     job = open_job(_load(project, flags), own)
-    choice = Choice(only=only or "pending", fresh=fresh)
+    choice = Choice.parse(only, fresh=fresh)
     with _listening(progress) as emit, Ledger(job.ledger) as ledger:
         plan = job.plan(ledger, choice, emit)
         report = job.work(plan, ledger, emit)

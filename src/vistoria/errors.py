@@ -25,6 +25,7 @@ VistoriaError
 │  ├─ AnswerInvalid     the answer does not fit the task, after re-asking
 │  ├─ AnswerTruncated   the answer hit the output limit
 │  ├─ AnswerEmpty       the model answered nothing
+│  ├─ AnswerLost        a run was killed before the answer came, and is told not to ask again
 │  └─ Unreachable       transient errors did not end; a later run asks again
 └─ RunStopped           ceiling reached, too many failures, Ctrl-C: resumable; exit 1 or 130
    ├─ QuotaExhausted    the service gives nothing more today (or this month): wait until it resets
@@ -223,6 +224,12 @@ class AnswerEmpty(ObservationError):
     reason = "answer_empty"
 
 
+class AnswerLost(ObservationError):
+    """It was asked by a session that died before the answer came, and may have been billed."""
+
+    reason = "answer_lost"
+
+
 class Unreachable(ObservationError):
     """Transient errors did not end within the retries of this run."""
 
@@ -254,6 +261,16 @@ class QuotaExhausted(RunStopped):
 
 class ServiceDown(RunStopped):
     """A service has not answered for longer than we are willing to wait."""
+
+
+def failure_reasons() -> tuple[str, ...]:
+    """Every reason for which an observation can fail, sorted."""
+    found, left = {"internal_error"}, ObservationError.__subclasses__()
+    while left:
+        kind = left.pop()
+        found.add(kind.reason)
+        left += kind.__subclasses__()
+    return tuple(sorted(found))
 
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

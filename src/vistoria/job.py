@@ -92,6 +92,7 @@ def _limits(project: Project) -> Limits:
         tokens_per_minute=section.tokens_per_minute,
         ceiling=Ceiling.parse(section.budget) if section.budget else Ceiling(),
         prices=load_prices(section.prices),
+        ambiguous=section.ambiguous,
     )
 
 

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -132,9 +132,10 @@ class RunSection(_Section):
 
     `concurrency`: calls at once (None: what the model takes). `retries`: tries after the first.
     `max_failure_rate`: stop when a larger share of observations fails (None: never).
-    `confirm_above`: ask before a run over more observations than this. `patience`: seconds for
-    which a service that answers nothing is waited for. `budget`: what the run may spend at most,
-    "25 USD", "5M tokens" or both; `prices`: a file of prices that go before ours.
+    `confirm_above`, `confirm_cost`: ask before a run over more observations, or of a higher
+    estimate, than this. `patience`: seconds for which a service that answers nothing is waited
+    for. `budget`: what the run may spend at most, "25 USD", "5M tokens" or both; `prices`: a file
+    of prices that go before ours. `ambiguous`: "ask" again or "skip" what a killed run had asked.
     """
 
     ledger: Path = Path(".vistoria/ledger.sqlite")
@@ -142,11 +143,13 @@ class RunSection(_Section):
     retries: NonNegativeInt = 8
     max_failure_rate: Annotated[float, Field(ge=0, le=1)] | None = None
     confirm_above: NonNegativeInt = 1_000
+    confirm_cost: str = "1 USD"
     patience: NonNegativeFloat = 3_600.0
     requests_per_minute: PositiveFloat | None = None
     tokens_per_minute: PositiveFloat | None = None
     budget: str | None = None
     prices: Path | None = None
+    ambiguous: Literal["ask", "skip"] = "ask"
 
 
 class Setting(NamedTuple):

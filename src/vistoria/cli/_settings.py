@@ -144,3 +144,20 @@ running = _all(
     _flag("run.max_failure_rate", "--max-failure-rate", type=float,
           metavar="SHARE", help="Stop when more than this share of observations fails."),
 )  # fmt: skip
+
+spending = _all(
+    _flag("run.budget", "--budget", metavar="MOST",
+          help='The most that the run may take: "25 USD", "10000 requests", "5M tokens".'),
+    _flag("run.prices", "--prices", type=click.Path(path_type=Path), metavar="FILE",
+          help="Prices that go before ours."),
+    _flag("run.requests_per_minute", "--requests-per-minute", type=float, metavar="N",
+          help="No more calls than this."),
+    _flag("run.tokens_per_minute", "--tokens-per-minute", type=float, metavar="N",
+          help="No more tokens than this."),
+    _flag("run.ambiguous", "--ambiguous", type=click.Choice(["ask", "skip"]),
+          help="What a killed run had asked: ask again, or skip [default: ask]."),
+)  # fmt: skip
+
+only = click.option(
+    "--only", metavar="failed[:REASON]", help="Ask again what failed (for a reason), nothing else."
+)

@@ -38,8 +38,9 @@ from vistoria.records import Attempt, Observation
 @_settings.rows
 @_settings.images
 @_settings.running
+@_settings.spending
 @_settings.project
-@click.option("--only", type=click.Choice(["failed"]), help="Ask again what failed, nothing else.")
+@_settings.only
 @click.option("--fresh", is_flag=True, help="Ask everything again, in a run of its own.")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked; ask nothing.")
 @click.option("--yes", is_flag=True, envvar="VISTORIA_YES", help="Do not ask before a large run.")
@@ -55,7 +56,7 @@ def command(context: click.Context, /, **given: Any) -> None:
     """See the top of this file."""
     project, output = _settings.load(context), given["output"]
     display = _beside(output, given["display"])
-    choice = Choice(only=given["only"] or "pending", fresh=given["fresh"])
+    choice = Choice.parse(given["only"], fresh=given["fresh"])
     with planned(project, choice, display) as (job, ledger, plan):
         if given["dry_run"]:
             if output:

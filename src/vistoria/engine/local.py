@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -17,9 +18,10 @@ from vistoria.engine.loading import Load, Loader
 from vistoria.engine.money import Tab
 from vistoria.engine.plan import Plan
 from vistoria.engine.recall import Recall
-from vistoria.engine.work import Ready, Work
+from vistoria.engine.work import Outcome as Came
+from vistoria.engine.work import Ready, Work, attempt
 from vistoria.engine.worker import Worker
-from vistoria.errors import RunStopped, first_error
+from vistoria.errors import AnswerLost, RunStopped, first_error
 from vistoria.events import Settled, Sink, Started, Stopping
 from vistoria.ledger import Ledger, Outcome
 from vistoria.models import Model
@@ -34,6 +36,9 @@ _MOST = 256  # calls at once to a service, unless the person says otherwise
 _GRACE = 30.0  # seconds that calls in flight are given when a run is stopped
 
 
+Ambiguous: TypeAlias = Literal["ask", "skip"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How hard to work, and how much to spend.
@@ -42,7 +47,8 @@ class Limits:
     `retries`: tries of one observation after the first; `max_failure_rate`: stop when more than
     this share of at least 50 observations failed; `patience`: seconds for which a service that
     answers nothing is waited for; requests and tokens per minute; `ceiling`: what the run may
-    spend in all its sessions, at `prices` (None: those that come with Vistoria).
+    spend in all its sessions, at `prices` (None: those that come with Vistoria); `ambiguous`:
+    "ask" again, or "skip", what a session asked about that ended before the answer came.
     """
 
     concurrency: int | None = None
@@ -53,14 +59,15 @@ class Limits:
     tokens_per_minute: float | None = None
     ceiling: Ceiling = Ceiling()  # noqa: RUF009 - frozen
     prices: PriceTable | None = None
+    ambiguous: Ambiguous = "ask"
 
 
 @dataclass(slots=True)
 class Report:
     """What one session of a run did: observations answered, failed by reason, tokens, seconds.
 
-    `copied`: of the answered, those whose image had been asked about before. `lost`: calls that a
-    killed session had sent without learning the answer; they are asked again.
+    `copied`: of the answered, those whose image had been asked about before. `lost`: observations
+    that an earlier session asked about without learning the answer; asked again, or skipped.
     """
 
     outcome: Outcome = "finished"
@@ -75,14 +82,14 @@ class Report:
 
     def add(self, attempts: list[Attempt]) -> None:
         """Counts attempts in."""
-        for attempt in attempts:
-            if attempt.status == "answered":
+        for one in attempts:
+            if one.status == "answered":
                 self.answered += 1
-                self.copied += attempt.copied
+                self.copied += one.copied
             else:
-                self.failed[attempt.reason or "unknown"] += 1
-            self.input_tokens += attempt.usage.input_tokens
-            self.output_tokens += attempt.usage.output_tokens + attempt.usage.thinking_tokens
+                self.failed[one.reason or "unknown"] += 1
+            self.input_tokens += one.usage.input_tokens
+            self.output_tokens += one.usage.output_tokens + one.usage.thinking_tokens
 
     def failure_rate(self) -> float:
         """Share of failed among at least 50 settled observations, else 0."""
@@ -121,9 +128,11 @@ class _Session:
         plan, report = self._plan, self._report
         started = time.monotonic()
         tab = self._tab()
-        report.lost = len(self._ledger.bury_sessions(plan.run))
+        lost = self._lost()
         session_id = self._ledger.start_session(plan.run)
         self._emit(Started(run_id=plan.run.run_id, total=plan.total, pending=plan.pending))
+        if self._limits.ambiguous == "skip":
+            self._skip(lost)
         outcome: Outcome = "failed"
         try:
             with ExitStack() as watching:
@@ -134,6 +143,34 @@ class _Session:
             self._ledger.end_session(session_id, outcome)
             report.seconds = time.monotonic() - started
         return report
+
+    def _lost(self) -> Plan:
+        """What of the plan was asked before, by sessions that ended without the answer."""
+        self._ledger.bury_sessions(self._plan.run)
+        lost = self._plan.only(self._ledger.lost(self._plan.run))
+        self._report.lost = lost.pending
+        return lost
+
+    def _skip(self, lost: Plan) -> None:
+        """Records the observations as failed instead of asking again."""
+        times = (time.time(), 0.0)
+        for group in lost.groups:
+            self._plan = self._plan.without(group.ordinals)
+            ordinals = group.ordinals.tolist()
+            work = Work(
+                group.task, lost.run.run_id, group.question_id,
+                ordinals, self._ledger.observations(ordinals),
+            )  # fmt: skip
+            error = AnswerLost("a run was killed after asking; it may have been billed")
+            skipped = Came(error=error)
+            self._record(
+                [attempt(work, i, error, skipped, None, times) for i, _ in enumerate(ordinals)]
+            )
+
+    def _record(self, attempts: list[Attempt]) -> None:
+        self._ledger.record(attempts)
+        self._report.add(attempts)
+        self._emit(Settled(attempts=tuple(attempts)))
 
     def _tab(self) -> Tab:
         """The tab of this run; raises UserError when its ceiling cannot be kept."""
@@ -251,9 +288,7 @@ class _Session:
                     self._held -= ready.bytes
                     self._freed.set()
                     self._freed = anyio.Event()
-                self._ledger.record(attempts)
-                self._report.add(attempts)
-                self._emit(Settled(attempts=tuple(attempts)))
+                self._record(attempts)
                 self._check_failures()
                 if self._stop.is_set():
                     return

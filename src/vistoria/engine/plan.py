@@ -1,14 +1,14 @@
 """Reads a source into the manifest and works out what still has to be asked."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vistoria.errors import UserError
+from vistoria.errors import UnknownName, UserError, failure_reasons
 from vistoria.events import Scanned, Sink
 from vistoria.ledger import Ledger, Run, RunSpec
 from vistoria.models import Model
@@ -43,6 +43,18 @@ class Plan:
         """How many observations will be asked about."""
         return sum(len(group.ordinals) for group in self.groups)
 
+    def only(self, ordinals: NDArray[np.int64]) -> "Plan":
+        """The part of it that asks about these observations."""
+        return self._kept(lambda group: np.isin(group.ordinals, ordinals))
+
+    def without(self, ordinals: NDArray[np.int64]) -> "Plan":
+        """The part of it that does not."""
+        return self._kept(lambda group: ~np.isin(group.ordinals, ordinals))
+
+    def _kept(self, mask: Callable[[Group], NDArray[np.bool_]]) -> "Plan":
+        groups = (replace(group, ordinals=group.ordinals[mask(group)]) for group in self.groups)
+        return replace(self, groups=tuple(group for group in groups if len(group.ordinals)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -52,6 +64,18 @@ class Choice:
     only: Literal["pending", "failed"] = "pending"
     reason: str | None = None
     fresh: bool = False
+
+    @classmethod
+    def parse(cls, only: str | None, *, fresh: bool = False) -> Self:
+        """From nothing, "failed" or "failed:REASON"; raises UnknownName."""
+        if only is None:
+            return cls(fresh=fresh)
+        what, colon, reason = only.partition(":")
+        if what != "failed":
+            raise UnknownName("part of a run to ask again", only, ("failed", "failed:REASON"))
+        if colon and reason not in failure_reasons():
+            raise UnknownName("reason of failures", reason, failure_reasons())
+        return cls(only="failed", reason=reason or None, fresh=fresh)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,19 @@ def lose_calls(db: sqlite3.Connection, session_id: int) -> tuple[int, ...]:
     return tuple(row[0] for row in rows)
 
 
+def lost_calls(db: sqlite3.Connection, run_id: int) -> list[int]:
+    """The ordinals of observations whose last call of this run has no outcome, because its session
+    ended before: not in flight, not repeated, neither answered nor failed since."""
+    rows = db.execute(
+        "SELECT DISTINCT c.ordinal FROM calls AS c JOIN sessions AS s USING (session_id) "
+        "WHERE c.run_id = ? AND c.state = 'lost' AND s.ended_at IS NOT NULL AND NOT EXISTS ("
+        "  SELECT 1 FROM attempts AS a WHERE a.question_id = c.question_id "
+        "  AND a.ordinal = c.ordinal AND a.started_at + a.seconds >= c.sent_at)",
+        (run_id,),
+    )
+    return [row[0] for row in rows]
+
+
 def _spend(db: sqlite3.Connection, run_id: int, requests: int, money: int, tokens: int) -> None:
     db.execute(
         "INSERT INTO spending VALUES (?, ?, ?, ?) ON CONFLICT (run_id) DO UPDATE SET "

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vistoria.ledger import _reading, _runs
-from vistoria.ledger._calls import Call, Refusal, spending
+from vistoria.ledger._calls import Call, Refusal, lost_calls, spending
 from vistoria.ledger._connection import connect
 from vistoria.ledger._manifest import Complete, Manifest
 from vistoria.ledger._reading import Field, Summary
@@ -82,6 +82,11 @@ class Ledger:
         """Ends the sessions of processes that were killed; returns the ordinals of observations
         that they had asked about without learning the answer."""
         return self._sessions.bury(run.run_id)
+
+    def lost(self, run: Run) -> NDArray[np.int64]:
+        """The ordinals of observations that an ended session had asked about without learning the
+        answer, and that nobody has settled since."""
+        return np.array(lost_calls(self._db, run.run_id), dtype=np.int64)
 
     async def open_call(self, call: Call) -> int | Refusal:
         """The number of a call, once it is on disk that it will be sent, or why it may not be."""

@@ -79,6 +79,9 @@ CREATE TABLE calls (
 -- Two processes cannot have the same call open; open calls are few, so the index stays small.
 CREATE UNIQUE INDEX calls_open ON calls (question_id, ordinal) WHERE state = 'open';
 
+-- Lost calls are few too.
+CREATE INDEX calls_lost ON calls (run_id) WHERE state = 'lost';
+
 -- What each run has spent and reserved: the sums of its calls, kept in the same transactions;
 -- unknown amounts count as 0, and no run with an unknown price has a ceiling of money.
 CREATE TABLE spending (
