@@ -108,6 +108,12 @@ def test_selection(table: str, vistoria: Vistoria, flags: tuple[str, ...], count
     assert json.loads(vistoria(*run(table, "--json", *flags)).stdout)["total"] == count
 
 
+def test_a_selection_that_nothing_meets(table: str, vistoria: Vistoria) -> None:
+    result = vistoria(*run(table, "--where", "id = 'none'"))
+    assert result.exit_code == 0
+    assert "none that meet the selection" in result.stderr
+
+
 def test_a_table_of_a_database(vistoria: Vistoria, tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "town.duckdb")) as db:
         db.execute("CREATE TABLE a AS SELECT 'x' AS id, 'gs://b/x.jpg' AS uri")

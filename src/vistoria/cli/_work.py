@@ -37,6 +37,8 @@ def planned(
             before = plan.total - plan.pending
             done = f", {before:,} already done" if before else ""
             note("plan", f"{plan.total:,} observations{done}: {plan.pending:,} to ask")
+            if not plan.total:
+                note("", "the source has no rows, or none that meet the selection", fg="yellow")
             yield job, ledger, plan
 
 
