@@ -1,4 +1,4 @@
-"""Draw a small town, label its photos, and show how right the labels are.
+"""Draw a small town, label its photos, and show how right that is.
 
 FOLDER (default: demo) gets the photos, a database like that of Street View Insights, a project
 file and the labels. Nothing leaves this machine, unless --model names a service. Where the town

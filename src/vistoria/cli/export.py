@@ -1,7 +1,8 @@
-"""Write a run's table to a file: one row per observation, one column per field.
+"""Write the table of a run to a file.
 
-FILE ends in .csv, .parquet or .jsonl. Without FILE, or with -, the rows go to stdout: as a table
-on a terminal, else as CSV. Failures are rows too, with their reason. Lists are JSON in CSV.
+One row per observation, one column per field; failures are rows too, with their reason. FILE ends
+in .csv, .parquet or .jsonl. Without FILE, or with -, the rows go to stdout: as a table on a
+terminal, else as CSV. Lists are JSON in CSV.
 
 Examples:
     vistoria export labels.parquet

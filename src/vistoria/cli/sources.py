@@ -1,4 +1,4 @@
-"""List the kinds of sources, or look into one: its profile, its columns, its first rows.
+"""List the kinds of sources, or look into one of yours.
 
 Examples:
     vistoria sources
