@@ -11,24 +11,28 @@ import pyarrow.compute as pc
 
 from vistoria.engine import Plan, Report
 from vistoria.errors import MissingExtra
-from vistoria.ledger import Ledger, Summary
+from vistoria.ledger import Costs, Ledger, Summary
+from vistoria.pricing import Ceiling, Money, format_money
 from vistoria.progress import duration, rate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Result", "reasons", "shown"]
+__all__ = ["Result", "cost_document", "cost_facts", "reasons", "shown", "usd"]
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Result:
     """A run that was worked on: `plan` is what it had to do, `report` what this session did,
-    `summary` where the run stands now; all labels are in `ledger`."""
+    `summary` where the run stands now, `costs` what it has cost, of at most `ceiling`; all labels
+    are in `ledger`."""
 
     plan: Plan
     report: Report
     summary: Summary
+    costs: Costs
     ledger: Path
+    ceiling: Ceiling = Ceiling()  # noqa: RUF009 - frozen
 
     def table(self, *, only: Literal["answered", "failed"] | None = None) -> pa.Table:
         """One row per observation, one column per field; in memory, read anew at each call."""
@@ -68,8 +72,7 @@ class Result:
         if report.outcome == "stopped" and report.stopped_by:
             yield "stopped by", report.stopped_by
         yield "answered", f"{summary.answered:,} of {summary.total:,}"
-        if summary.failed:
-            yield "failed", reasons(summary.failed)
+        yield "failed", reasons(summary.failed) if summary.failed else "none"
         if summary.pending:
             yield "not asked", f"{summary.pending:,}; the same command goes on with them"
         if before := plan.total - plan.pending:
@@ -77,14 +80,13 @@ class Result:
         if report.copied:
             yield "copied", f"{report.copied:,} answers, given before to photos with the same bytes"
         if report.lost:
-            yield (
-                "lost",
-                f"{report.lost:,} answers on their way to a run that was killed; asked again",
-            )
+            what = "not asked again" if report.failed["answer_lost"] else "asked again"
+            yield "lost", f"{report.lost:,} answers on their way to a run that was killed; {what}"
         if plan.unanswerable:
             yield "left out", f"{', '.join(plan.unanswerable)}: the model cannot answer them"
         if tokens := report.input_tokens + report.output_tokens:
             yield "tokens", f"{tokens:,} ({report.input_tokens:,} in, {report.output_tokens:,} out)"
+        yield from cost_facts(self.costs, self.ceiling, self.report.spent.money)
         if self.settled:
             took = f"{report.seconds:.1f} s" if report.seconds < 10 else duration(report.seconds)
             yield "time", f"{took}, {rate(self.settled / max(report.seconds, 1e-9))}"
@@ -108,6 +110,8 @@ class Result:
             "unanswerable_fields": list(self.plan.unanswerable),
             "input_tokens": summary.input_tokens,
             "output_tokens": summary.output_tokens,
+            "cost": cost_document(self.costs),
+            "ceiling": None if self.ceiling == Ceiling() else str(self.ceiling),
             "ledger": str(self.ledger.absolute()),
             "session": {
                 "outcome": report.outcome,
@@ -119,6 +123,8 @@ class Result:
                 "failed": dict(report.failed),
                 "input_tokens": report.input_tokens,
                 "output_tokens": report.output_tokens,
+                "requests": report.spent.requests,
+                "usd": usd(report.spent.money),
                 "seconds": round(report.seconds, 3),
                 "images_per_second": speed,
             },
@@ -136,6 +142,47 @@ class Result:
             for label, text in self.facts()
         )
         return f"<table><caption>{escape(self.heading)}</caption>{rows}</table>"
+
+
+def cost_facts(
+    costs: Costs, ceiling: Ceiling = Ceiling(), now: Money | None = 0  # noqa: B008 - frozen
+) -> Iterator[tuple[str, str]]:
+    """`cost`: `$1.23 of at most $25.00, $0.40 of it now`, and what is not certain about it; nothing
+    where calls cost nothing."""
+    spent = costs.spent
+    if not spent.requests and not costs.in_flight:
+        return
+    bound = "" if ceiling == Ceiling() else f" of at most {ceiling}"
+    if spent.money != 0 or bound:
+        text = format_money(spent.money) + bound
+        if now and spent.money and now < spent.money:
+            text += f", {format_money(now)} of it now"
+        yield "cost", f"{text}, for {spent.requests:,} calls"
+    if costs.lost_calls:
+        most = f", counted at the most they can cost: {format_money(costs.lost.money)}"
+        yield "", f"{costs.lost_calls:,} calls without an answer{most if costs.lost.money else ''}"
+    if costs.in_flight:
+        most = f", at most {format_money(costs.reserved.money)}" if costs.reserved.money else ""
+        yield "in flight", f"{costs.in_flight:,} calls{most}"
+
+
+def cost_document(costs: Costs) -> dict[str, Any]:
+    """The same, as JSON values; null where a price is unknown."""
+    spent = costs.spent
+    return {
+        "usd": usd(spent.money),
+        "requests": spent.requests,
+        "tokens": spent.tokens,
+        "lost_calls": costs.lost_calls,
+        "lost_usd": usd(costs.lost.money),
+        "in_flight": costs.in_flight,
+        "reserved_usd": usd(costs.reserved.money),
+    }
+
+
+def usd(amount: Money | None) -> float | None:
+    """US dollars; None where the price is unknown."""
+    return None if amount is None else amount / 10**12
 
 
 def reasons(failed: Mapping[str, int]) -> str:

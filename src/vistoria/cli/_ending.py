@@ -31,7 +31,7 @@ def show_ending(result: Result, steps: Iterable[str] | None = None) -> None:
     """What happened and what to do next, on stderr; `steps` in place of the usual ones."""
     say(result.heading, bold=True)
     for label, text in result.facts():
-        note(label, text, **_STYLES.get(label, {}))
+        note(label, text, **({} if text == "none" else _STYLES.get(label, {})))
     for number, step in enumerate(_next(result) if steps is None else steps):
         note("" if number else "next", step, fg="cyan")
 
