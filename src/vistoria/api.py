@@ -74,8 +74,11 @@ def run(
     with _listening(progress) as emit, Ledger(job.ledger) as ledger:
         plan = job.plan(ledger, choice, emit)
         report = job.work(plan, ledger, emit)
-        summary = ledger.summary(plan.run)
-    return Result(plan=plan, report=report, summary=summary, ledger=job.ledger)
+        summary, costs = ledger.summary(plan.run), ledger.costs(plan.run)
+    return Result(
+        plan=plan, report=report, summary=summary, costs=costs, ledger=job.ledger,
+        ceiling=job.limits.ceiling,
+    )  # fmt: skip
 
 
 def _load(path: _Path | None, flags: Mapping[str, object]) -> Project:

@@ -50,13 +50,23 @@ class LimitChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """The bill of a run in picodollars: `before` this session, and `now` in it (None: the price is
+    unknown). `most`: the ceiling, if there is one."""
+
+    before: int
+    now: int | None
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
     """No new work is taken; calls in flight are finished first."""
 
     reason: str
 
 
-Event: TypeAlias = Scanned | Started | Settled | Retrying | LimitChanged | Stopping
+Event: TypeAlias = Scanned | Started | Settled | Retrying | LimitChanged | Spent | Stopping
 Sink: TypeAlias = Callable[[Event], None]
 
 

@@ -145,7 +145,9 @@ class Result:
 
 
 def cost_facts(
-    costs: Costs, ceiling: Ceiling = Ceiling(), now: Money | None = 0  # noqa: B008 - frozen
+    costs: Costs,
+    ceiling: Ceiling = Ceiling(),
+    now: Money | None = 0,  # noqa: B008 - frozen
 ) -> Iterator[tuple[str, str]]:
     """`cost`: `$1.23 of at most $25.00, $0.40 of it now`, and what is not certain about it; nothing
     where calls cost nothing."""

@@ -51,8 +51,11 @@ def work(job: Job, ledger: Ledger, plan: Plan, display: Display, listen: Sink = 
             emit(event)
 
         report = job.work(plan, ledger, both)
-    summary = ledger.summary(plan.run)
-    return Result(plan=plan, report=report, summary=summary, ledger=job.ledger)
+    summary, costs = ledger.summary(plan.run), ledger.costs(plan.run)
+    return Result(
+        plan=plan, report=report, summary=summary, costs=costs, ledger=job.ledger,
+        ceiling=job.limits.ceiling,
+    )  # fmt: skip
 
 
 def confirm(job: Job, plan: Plan, limit: int) -> None:

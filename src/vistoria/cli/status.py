@@ -1,7 +1,9 @@
 """Show where runs stand, also while one is at work.
 
 Without --run: a table of all runs when there are several, then the one worked on last in detail:
-answered, failed by reason, tokens, and how often each field has which value.
+answered, failed by reason, tokens, cost, calls in flight, and how often each field has which
+value. With --json also the cost of each field (each call is paid for in equal parts by the fields
+that it asked) and of all runs of the same model and task.
 
 Examples:
     vistoria status
@@ -9,7 +11,7 @@ Examples:
     watch vistoria status
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +21,9 @@ from vistoria.cli import _settings
 from vistoria.cli._command import Command
 from vistoria.cli._counts import FieldCount, count_fields
 from vistoria.cli._talk import as_json, put_facts, put_json, put_table
-from vistoria.ledger import Ledger, Run, RunState, Summary
-from vistoria.result import reasons, shown
+from vistoria.ledger import Costs, Ledger, Run, RunState, Summary
+from vistoria.pricing import Spend, format_money
+from vistoria.result import cost_document, cost_facts, reasons, shown, usd
 
 
 class _Standing(NamedTuple):
@@ -29,6 +32,8 @@ class _Standing(NamedTuple):
     run: Run
     state: RunState
     summary: Summary
+    costs: Costs
+    cost_document: Mapping[str, Any]
 
 
 @click.command("status", cls=Command, help=__doc__)
@@ -43,7 +48,7 @@ def command(context: click.Context, /, number: int | None, as_json: bool) -> Non
     with Ledger(path, create=False) as ledger:
         chosen = ledger.run(number)
         runs = (chosen,) if number is not None else ledger.runs()
-        all_of_them = [_Standing(run, ledger.state(run), ledger.summary(run)) for run in runs]
+        all_of_them = _standings(ledger, runs)
         counts = count_fields(ledger.fields(chosen.question_id), ledger.batches(chosen))
     if as_json:
         put_json([
@@ -57,14 +62,35 @@ def command(context: click.Context, /, number: int | None, as_json: bool) -> Non
     put_facts(_facts(last, counts, path))
 
 
-_COLUMNS = ("run", "task", "model", "source", "total", "answered", "failed", "to ask", "state")
+_COLUMNS = (
+    "run", "task", "model", "source", "total", "answered", "failed", "to ask", "cost", "state",
+)  # fmt: skip
+
+
+def _standings(ledger: Ledger, runs: Sequence[Run]) -> list[_Standing]:
+    every = [(run, ledger.costs(run)) for run in ledger.runs()]
+    found = []
+    for run, costs in every:
+        if run in runs:
+            of_model = sum((c.spent for other, c in every if other.model == run.model), Spend())
+            of_task = sum((c.spent for other, c in every if other.task == run.task), Spend())
+            parts = {name: usd(share) for name, share in ledger.field_costs(run).items()}
+            document = cost_document(costs) | {
+                "usd_by_field": parts,
+                "usd_of_model": usd(of_model.money),
+                "usd_of_task": usd(of_task.money),
+            }
+            standing = _Standing(run, ledger.state(run), ledger.summary(run), costs, document)
+            found.append(standing)
+    return found
 
 
 def _row(one: _Standing) -> tuple[object, ...]:
     run, summary = one.run, one.summary
     return (
         run.run_id, run.task, run.model, run.source, summary.total, summary.answered,
-        sum(summary.failed.values()), summary.pending, one.state,
+        sum(summary.failed.values()), summary.pending,
+        format_money(one.costs.spent.money) if one.costs.spent.requests else "", one.state,
     )  # fmt: skip
 
 
@@ -84,6 +110,7 @@ def _facts(one: _Standing, counts: Sequence[FieldCount], ledger: Path) -> Iterat
         yield "to ask", f"{summary.pending:,}"
     if tokens := summary.input_tokens + summary.output_tokens:
         yield "tokens", f"{tokens:,} ({summary.input_tokens:,} in, {summary.output_tokens:,} out)"
+    yield from cost_facts(one.costs)
     if summary.model_versions:
         yield "answered by", ", ".join(summary.model_versions)
     yield "ledger", shown(ledger)
@@ -110,6 +137,7 @@ def _document(one: _Standing) -> dict[str, Any]:
         "pending": summary.pending,
         "input_tokens": summary.input_tokens,
         "output_tokens": summary.output_tokens,
+        "cost": one.cost_document,
     }
 
 

@@ -87,7 +87,7 @@ class Service:
                 bill = Spend(0, 0, 0)  # turned away
                 raise
             finally:  # None, when nobody knows: cut off, or a bug
-                self._settle(number, bill)
+                self._settle(number, bill, most)
             return replies
 
         called = await self.caller.call(one_try, tokens=most.tokens or 0, used=_tokens)
@@ -107,11 +107,13 @@ class Service:
                 raise Elsewhere
             if not self._open:
                 spent = self.ledger.spending(work.run_id)
-                raise RunStopped(str(self.tab.ceiling.broken(spent, Spend(), most)))
+                why = self.tab.ceiling.broken(spent, Spend(), most)
+                raise RunStopped(f"{why}. With a higher budget the same command goes on")
             await self._settled.wait()
 
-    def _settle(self, number: int, bill: Spend | None) -> None:
+    def _settle(self, number: int, bill: Spend | None, most: Spend) -> None:
         self._open -= 1
+        self.tab.spent += bill or most
         self.ledger.settle_call(number, bill)
         self._settled.set()
         self._settled = asyncio.Event()

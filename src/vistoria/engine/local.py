@@ -22,10 +22,10 @@ from vistoria.engine.work import Outcome as Came
 from vistoria.engine.work import Ready, Work, attempt
 from vistoria.engine.worker import Worker
 from vistoria.errors import AnswerLost, RunStopped, first_error
-from vistoria.events import Settled, Sink, Started, Stopping
+from vistoria.events import Settled, Sink, Spent, Started, Stopping
 from vistoria.ledger import Ledger, Outcome
 from vistoria.models import Model
-from vistoria.pricing import Ceiling, PriceTable, load_prices
+from vistoria.pricing import Ceiling, PriceTable, Spend, load_prices
 from vistoria.records import Attempt
 
 _READ = 1_000  # observations read from the ledger at a time
@@ -64,7 +64,8 @@ class Limits:
 
 @dataclass(slots=True)
 class Report:
-    """What one session of a run did: observations answered, failed by reason, tokens, seconds.
+    """What one session of a run did: observations answered, failed by reason, tokens, seconds,
+    and what its calls were billed (`spent`).
 
     `copied`: of the answered, those whose image had been asked about before. `lost`: observations
     that an earlier session asked about without learning the answer; asked again, or skipped.
@@ -78,6 +79,7 @@ class Report:
     failed: Counter[str] = field(default_factory=Counter)
     input_tokens: int = 0
     output_tokens: int = 0
+    spent: Spend = Spend()  # noqa: RUF009 - frozen
     seconds: float = 0.0
 
     def add(self, attempts: list[Attempt]) -> None:
@@ -121,13 +123,14 @@ class _Session:
         form = model.capabilities.image
         self._loader = Loader(load, form, retries=limits.retries, emit=emit)
         self._report = Report()
+        self._tab = _tab(plan, model, limits)
+        self._before = ledger.spending(plan.run.run_id).money or 0
         self._held = 0  # bytes of images in memory
         self._freed = anyio.Event()
 
     async def run(self) -> Report:
         plan, report = self._plan, self._report
         started = time.monotonic()
-        tab = self._tab()
         lost = self._lost()
         session_id = self._ledger.start_session(plan.run)
         self._emit(Started(run_id=plan.run.run_id, total=plan.total, pending=plan.pending))
@@ -136,12 +139,12 @@ class _Session:
         outcome: Outcome = "failed"
         try:
             with ExitStack() as watching:
-                await self._work(self._asker(session_id, tab, watching))
+                await self._work(self._asker(session_id, watching))
             outcome = report.outcome
         finally:
             self._ledger.flush()
             self._ledger.end_session(session_id, outcome)
-            report.seconds = time.monotonic() - started
+            report.seconds, report.spent = time.monotonic() - started, self._tab.spent
         return report
 
     def _lost(self) -> Plan:
@@ -171,16 +174,11 @@ class _Session:
         self._ledger.record(attempts)
         self._report.add(attempts)
         self._emit(Settled(attempts=tuple(attempts)))
+        if self._tab.priced:
+            now, most = self._tab.spent.money, self._limits.ceiling.money
+            self._emit(Spent(before=self._before, now=now, most=most))
 
-    def _tab(self) -> Tab:
-        """The tab of this run; raises UserError when its ceiling cannot be kept."""
-        limits, model = self._limits, self._model
-        tab = Tab(model.name, model.capabilities, limits.prices or load_prices(), limits.ceiling)
-        for group in self._plan.groups:
-            limits.ceiling.check(model.name, tab.most(group.task, None, None))
-        return tab
-
-    def _asker(self, session_id: int, tab: Tab, watching: ExitStack) -> Asker:
+    def _asker(self, session_id: int, watching: ExitStack) -> Asker:
         can, limits = self._model.capabilities, self._limits
         if can.local:
             return Direct(self._model)
@@ -194,7 +192,7 @@ class _Session:
         limit = Limit.shared(can.service or self._model.name, bounds)
         watching.enter_context(limit.watched_by(self._emit))
         caller = Caller(limit, retries=limits.retries, patience=limits.patience, emit=self._emit)
-        return Service(self._model, self._ledger, caller, tab, session_id)
+        return Service(self._model, self._ledger, caller, self._tab, session_id)
 
     async def _work(self, asker: Asker) -> None:
         can = self._model.capabilities
@@ -303,3 +301,11 @@ class _Session:
         if not self._stop.is_set():
             self._report.outcome, self._report.stopped_by = "stopped", why
             self._stop.set()
+
+
+def _tab(plan: Plan, model: Model, limits: Limits) -> Tab:
+    """The tab of a run; raises UserError when its ceiling cannot be kept."""
+    tab = Tab(model.name, model.capabilities, limits.prices or load_prices(), limits.ceiling)
+    for group in plan.groups:
+        limits.ceiling.check(model.name, tab.most(group.task, None, None))
+    return tab

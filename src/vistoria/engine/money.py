@@ -27,6 +27,13 @@ class Tab:
         )
         self._rule: ImageRule | None = prices.image_rule(name) if charge else None
         self._text: dict[str, int] = {}
+        self.spent = Spend()
+        """In this session, what was lost at its most."""
+
+    @property
+    def priced(self) -> bool:
+        """Whether calls can cost something."""
+        return self._charge is not None
 
     def most(self, task: Task, picture: Picture | None, correction: str | None) -> Spend:
         """The most that one call can be billed."""

@@ -1,6 +1,7 @@
 """The record of everything asked and answered: one SQLite file, append-only."""
 
 from vistoria.ledger._calls import Call, Refusal
+from vistoria.ledger._costs import Costs
 from vistoria.ledger._ledger import Ledger
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._runs import Run, RunSpec
@@ -8,6 +9,7 @@ from vistoria.ledger._sessions import Outcome, RunState
 
 __all__ = [
     "Call",
+    "Costs",
     "Field",
     "Ledger",
     "Outcome",

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from vistoria.ledger import _reading, _runs
 from vistoria.ledger._calls import Call, Refusal, lost_calls, spending
 from vistoria.ledger._connection import connect
+from vistoria.ledger._costs import Costs, costs, field_costs
 from vistoria.ledger._manifest import Complete, Manifest
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._runs import Run, RunSpec
 from vistoria.ledger._sessions import Outcome, RunState, Sessions
 from vistoria.ledger._writer import Writer
-from vistoria.pricing import Spend
+from vistoria.pricing import Money, Spend
 from vistoria.records import OBSERVATION_COLUMNS, Answer, Attempt, Box, ImageRef, Observation
 from vistoria.task import Task
 
@@ -99,6 +100,14 @@ class Ledger:
     def spending(self, run_id: int) -> Spend:
         """What a run has spent, open and lost calls counted at their most; unknown counts 0."""
         return spending(self._db, run_id)
+
+    def costs(self, run: Run) -> Costs:
+        """What the calls of a run came to, to the last token."""
+        return costs(self._db, run.run_id)
+
+    def field_costs(self, run: Run) -> Mapping[str, Money | None]:
+        """Field name → its share of what the run has spent; None where a price is unknown."""
+        return field_costs(self._db, run.run_id)
 
     def runs(self) -> tuple[Run, ...]:
         """Every run, oldest first."""

@@ -3,7 +3,7 @@
 from typing import TextIO
 
 from vistoria.progress._tally import Tally
-from vistoria.progress._words import duration, percent, rate
+from vistoria.progress._words import duration, money, percent, rate
 
 
 class PlainScreen:
@@ -40,6 +40,8 @@ def line(tally: Tally) -> str:
     ]
     if tally.left and not tally.stopping:
         parts.append(f"{duration(tally.left)} left")
+    if tally.bill:
+        parts.append(money(tally.bill, tally.projected))
     if tally.failed:
         parts.append(f"{tally.failed.total():,} failed")
     if tally.retries:

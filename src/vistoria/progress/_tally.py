@@ -4,7 +4,16 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from vistoria.events import Event, LimitChanged, Retrying, Scanned, Settled, Started, Stopping
+from vistoria.events import (
+    Event,
+    LimitChanged,
+    Retrying,
+    Scanned,
+    Settled,
+    Spent,
+    Started,
+    Stopping,
+)
 
 _WINDOW = 30.0  # seconds over which the rate is taken
 _STEP = 0.5  # seconds between two marks in that window
@@ -15,7 +24,8 @@ class Tally:
 
     `rows`: read so far. `pending` is None until the source has been read. `retries` counts calls
     repeated for a passing reason; `at_once` is the number of calls at once that a service takes,
-    and `outage` what it says while nothing gets through; `stopping` says why no new work is taken.
+    and `outage` what it says while nothing gets through; `bill` is None
+    until something was billed; `stopping` says why no new work is taken.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,6 +39,7 @@ class Tally:
         self.tokens = 0
         self.at_once: int | None = None
         self.outage: str | None = None
+        self.bill: Spent | None = None
         self.stopping: str | None = None
         self._clock = clock
         self._marks: deque[tuple[float, int]] = deque([(clock(), 0)])
@@ -47,6 +58,8 @@ class Tally:
                 self.retries[event.reason] += 1
             case LimitChanged():
                 self.at_once, self.outage = event.concurrency, event.outage
+            case Spent():
+                self.bill = event
             case Stopping():
                 self.stopping = event.reason
 
@@ -75,6 +88,15 @@ class Tally:
         began, before = self._marks[0]
         seconds = self._clock() - began
         return (self.settled - before) / seconds if seconds > 0 else 0.0
+
+    @property
+    def projected(self) -> int | None:
+        """What the run will have cost if the rest costs as much each as this session's so far, in
+        picodollars; None while nothing can be said."""
+        bill, pending = self.bill, self.pending
+        if bill is None or bill.now is None or not self.settled or pending is None:
+            return None
+        return bill.before + bill.now * max(pending, self.settled) // self.settled
 
     @property
     def left(self) -> float | None:

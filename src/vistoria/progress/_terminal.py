@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vistoria.progress._tally import Tally
-from vistoria.progress._words import duration, percent, rate, short
+from vistoria.progress._words import duration, money, percent, rate, short
 
 _WIDTH = 100  # a bar across a wide screen is no easier to read
 
@@ -67,6 +67,8 @@ class TerminalScreen:
             parts.append(Text(f"{count:,} × {reason.replace('_', ' ')}, tried again", "yellow"))
         if tally.tokens:
             parts.append(Text(f"{short(tally.tokens)} tokens", "dim"))
+        if tally.bill:
+            parts.append(Text(money(tally.bill, tally.projected)))
         if tally.at_once:
             parts.append(Text(f"{tally.at_once:,} at once", "dim"))
         if tally.outage:

@@ -1,5 +1,8 @@
 """Numbers as a person reads them."""
 
+from vistoria.events import Spent
+from vistoria.pricing import format_money
+
 
 def duration(seconds: float) -> str:
     """`0:09`, `12:30`, `1:02:03`, `3 d 4 h`."""
@@ -26,6 +29,16 @@ def short(count: int) -> str:
         if count >= limit * 0.9995:
             return f"{count / limit:.1f}{unit}"
     return str(count)
+
+
+def money(bill: Spent, projected: int | None) -> str:
+    """`$0.42 of about $1.30, at most $25.00`; `price unknown`."""
+    if bill.now is None:
+        return format_money(None)
+    parts = format_money(bill.before + bill.now)
+    if projected is not None:
+        parts += f" of about {format_money(projected)}"
+    return parts if bill.most is None else f"{parts}, at most {format_money(bill.most)}"
 
 
 def percent(part: int, whole: int) -> str:
