@@ -28,7 +28,7 @@ def speed_bars(folder: Path) -> Iterator[Bar]:
         bare.append(float(run(loop, Path(__file__).parent.parent).out))
         command = [VISTORIA, "run", "photos", "--task", "street_asset", "--model", "onnx:street"]
         done = run([*command, "--ledger", f"{number}.sqlite", "--json"], folder)
-        whole.append(json.loads(done.out)["images_per_second"])
+        whole.append(json.loads(done.out)["session"]["images_per_second"])
     yield Bar(
         "onnx:street, bare loop on one core: images/s", "reported", f"{median(bare):.0f}", True
     )
