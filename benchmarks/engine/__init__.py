@@ -1,0 +1,1 @@
+"""What the engine promises (issue "the engine"), measured from outside: `make bench-engine`."""
