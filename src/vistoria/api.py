@@ -58,11 +58,10 @@ def run(
     of them names a model, the bundled onnx:street answers; it knows drawn streets. `only`:
     "failed" or "failed:REASON" asks those again.
 
-    The same call again resumes and asks nothing twice. It works where an event loop runs already,
-    as in a notebook; interrupting the cell ends the run in order. `progress`: "auto" (a bar in
-    notebooks and on terminals), "rich", "plain", "none", or a function that takes events.
-
-    Photos that fail are rows of the result. Raises UserError when a person must change something.
+    The same call again resumes and asks nothing twice. It works in a notebook, where interrupting
+    the cell ends the run in order. `progress`: "auto" (a bar in notebooks and on terminals),
+    "rich", "plain", "none", or a function that takes events. Photos that fail are rows of the
+    result. Raises UserError when a person must change something.
     """
     flags = {_SETTINGS.get(name, f"model.{name}"): value for name, value in settings.items()}
     flags["source.address"] = None if source is None else os.fspath(source)
@@ -74,11 +73,7 @@ def run(
     with _listening(progress) as emit, Ledger(job.ledger) as ledger:
         plan = job.plan(ledger, choice, emit)
         report = job.work(plan, ledger, emit)
-        summary, costs = ledger.summary(plan.run), ledger.costs(plan.run)
-    return Result(
-        plan=plan, report=report, summary=summary, costs=costs, ledger=job.ledger,
-        ceiling=job.limits.ceiling,
-    )  # fmt: skip
+        return Result.read(ledger, plan, report, job.limits.ceiling)
 
 
 def _load(path: _Path | None, flags: Mapping[str, object]) -> Project:

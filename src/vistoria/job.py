@@ -10,10 +10,24 @@ from pathlib import Path
 from typing import TypeAlias
 
 import anyio
+import numpy as np
 from anyio.from_thread import start_blocking_portal
+from numpy.typing import NDArray
 
 from vistoria import opening
-from vistoria.engine import Ask, Choice, Limits, Load, Plan, Report, make_plan, work_through
+from vistoria.engine import (
+    Ask,
+    Choice,
+    Forecast,
+    Limits,
+    Load,
+    Plan,
+    Report,
+    draw,
+    forecast,
+    make_plan,
+    work_through,
+)
 from vistoria.errors import first_error
 from vistoria.events import Sink, ignore
 from vistoria.ledger import Ledger
@@ -48,6 +62,16 @@ class Job:
     def plan(self, ledger: Ledger, choice: Choice, emit: Sink = ignore) -> Plan:
         """Reads the source and compares it with the opened `ledger`; asks nothing."""
         return make_plan(ledger, self.source, self.selection, self.ask, choice, emit)
+
+    def pilot(self, plan: Plan, ledger: Ledger, count: int) -> NDArray[np.int64]:
+        """The ordinals of `count` of the run's observations, chosen at random but repeatably."""
+        return draw(ledger.scope(plan.run), count, self.selection.seed)
+
+    def forecast(
+        self, plan: Plan, ledger: Ledger, pilot: NDArray[np.int64] | None = None
+    ) -> Forecast:
+        """What `plan` will take; `pilot`: resting on these observations alone."""
+        return forecast(plan, ledger, self.ask.model, self.limits, pilot)
 
     def work(self, plan: Plan, ledger: Ledger, emit: Sink = ignore) -> Report:
         """Asks what the plan lists and closes the model.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +33,15 @@ class Result:
     costs: Costs
     ledger: Path
     ceiling: Ceiling = Ceiling()  # noqa: RUF009 - frozen
+
+    @classmethod
+    def read(cls, ledger: Ledger, plan: Plan, report: Report, ceiling: Ceiling) -> Self:
+        """The result of a session, as the opened ledger has it now."""
+        summary, costs = ledger.summary(plan.run), ledger.costs(plan.run)
+        return cls(
+            plan=plan, report=report, summary=summary, costs=costs,
+            ledger=ledger.path, ceiling=ceiling,
+        )  # fmt: skip
 
     def table(self, *, only: Literal["answered", "failed"] | None = None) -> pa.Table:
         """One row per observation, one column per field; in memory, read anew at each call."""
@@ -74,7 +83,8 @@ class Result:
         yield "answered", f"{summary.answered:,} of {summary.total:,}"
         yield "failed", reasons(summary.failed) if summary.failed else "none"
         if summary.pending:
-            yield "not asked", f"{summary.pending:,}; the same command goes on with them"
+            goes_on = "" if report.outcome == "stopped" else "; the same command goes on with them"
+            yield "not asked", f"{summary.pending:,}{goes_on}"
         if before := plan.total - plan.pending:
             yield "before", f"{before:,} done earlier and not asked again"
         if report.copied:
@@ -147,7 +157,7 @@ class Result:
 def cost_facts(
     costs: Costs,
     ceiling: Ceiling = Ceiling(),
-    now: Money | None = 0,  # noqa: B008 - frozen
+    now: Money | None = 0,
 ) -> Iterator[tuple[str, str]]:
     """`cost`: `$1.23 of at most $25.00, $0.40 of it now`, and what is not certain about it; nothing
     where calls cost nothing."""

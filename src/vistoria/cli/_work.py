@@ -8,14 +8,16 @@ from pathlib import Path
 import click
 
 from vistoria import opening
+from vistoria.cli._forecast import forecast_facts
 from vistoria.cli._talk import is_quiet, note, warnings_shown
-from vistoria.engine import Choice, Plan
+from vistoria.engine import Choice, Forecast, Plan
 from vistoria.errors import RunStopped, UserError
 from vistoria.events import Event, Sink, ignore
 from vistoria.job import Job, open_job
 from vistoria.ledger import Ledger
+from vistoria.pricing import Ceiling, format_money
 from vistoria.progress import Display, show_progress
-from vistoria.project import Project
+from vistoria.project import Project, RunSection
 from vistoria.result import Result, shown
 from vistoria.sources import Source
 
@@ -51,30 +53,45 @@ def work(job: Job, ledger: Ledger, plan: Plan, display: Display, listen: Sink = 
             emit(event)
 
         report = job.work(plan, ledger, both)
-    summary, costs = ledger.summary(plan.run), ledger.costs(plan.run)
-    return Result(
-        plan=plan, report=report, summary=summary, costs=costs, ledger=job.ledger,
-        ceiling=job.limits.ceiling,
-    )  # fmt: skip
+    return Result.read(ledger, plan, report, job.limits.ceiling)
 
 
-def confirm(job: Job, plan: Plan, limit: int) -> None:
-    """Asks before more than `limit` observations are sent to a service.
+def confirm(job: Job, ledger: Ledger, plan: Plan, settings: RunSection) -> None:
+    """Shows the forecast and asks, before more is sent to a service than the settings let pass.
 
     Raises RunStopped when the person declines, UserError when there is no terminal to ask on.
     """
     model = job.ask.model
-    if model.capabilities.local or plan.pending <= limit:
+    if model.capabilities.local or not plan.pending:
         return
+    found = job.forecast(plan, ledger)
+    if not (many := _too_much(found, job, settings)):
+        return
+    price = f", {found.cost}" if found.cost else ""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         error = UserError(
-            f"{plan.pending:,} observations would be sent to {model.name!r}, more than the "
-            f"{limit:,} of run.confirm_above, and there is no terminal to ask on"
+            f"{plan.pending:,} observations would be sent to {model.name!r}{price}, more than the "
+            f"{many}, and there is no terminal to ask on"
         )
-        error.add_note("--yes sends them; --limit N sends fewer; --dry-run only counts")
+        error.add_note(
+            "--yes sends them; --limit N sends fewer; `vistoria plan` says what they take"
+        )
         raise error
+    for label, text in forecast_facts(found, job.limits):
+        note(label, text)
     if not click.confirm(f"Send {plan.pending:,} observations to {model.name}?", err=True):
         raise RunStopped("not confirmed; nothing was sent")
+
+
+def _too_much(found: Forecast, job: Job, settings: RunSection) -> str:
+    """The limit that makes a question due, if one does."""
+    if found.to_ask > settings.confirm_above:
+        return f"{settings.confirm_above:,} of run.confirm_above"
+    limit, ceiling = Ceiling.parse(settings.confirm_cost).money, job.limits.ceiling.money
+    if limit is None or found.cost is None or (ceiling is not None and ceiling <= limit):
+        return ""
+    over = found.cost.expected > limit
+    return f"{format_money(limit)} of run.confirm_cost" if over else ""
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def command(context: click.Context, /, folder: Path, assets: int, seed: int, as_
         file.write_text(project_file("town.duckdb", "street_asset", "onnx:street", table=_TABLE))
     project = _settings.load(context, file)
     with planned(project, Choice(), "auto") as (job, ledger, plan):
-        confirm(job, plan, project.run.confirm_above)
+        confirm(job, ledger, plan, project.run)
         result = work(job, ledger, plan, "auto")
     show_ending(result, ())
     _show(folder, result, as_json=as_json)

@@ -63,7 +63,7 @@ def command(context: click.Context, /, **given: Any) -> None:
                 put_json({"total": plan.total, "to_ask": plan.pending})
             return
         if not given["yes"]:
-            confirm(job, plan, project.run.confirm_above)
+            confirm(job, ledger, plan, project.run)
         result = work(job, ledger, plan, display, _lines(ledger) if output == "ndjson" else ignore)
     show_ending(result)
     if output == "json":

@@ -4,11 +4,23 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from vistoria.errors import ObservationError, TransientError
-from vistoria.pricing import Ceiling, ImageRule, PriceTable, Spend, Tariff, spent, text_tokens
+from vistoria.pricing import (
+    Ceiling,
+    ImageRule,
+    Price,
+    PriceTable,
+    Spend,
+    Tariff,
+    TokenRange,
+    spent,
+    text_tokens,
+)
 from vistoria.pricing import worst_case as worst
 from vistoria.records import Capabilities, Picture, Reply, Usage
 from vistoria.task import Task
 
+# Tokens of an answer to a field, its name and punctuation included.
+_WRITTEN = {"choice": 10, "choices": 16, "number": 10, "boolean": 8, "text": 60, "boxes": 60}
 _CALL = timedelta(minutes=10)  # no call takes longer, so that it pays at most a price of that time
 
 
@@ -50,6 +62,31 @@ class Tab:
             price, text_tokens=text, image_tokens=image, output_tokens=self._charge.output_tokens
         )
 
+    def price(self) -> Price | None:
+        """Of a call made now, if known."""
+        return self._tariff.at(datetime.now(UTC)) if self._tariff else None
+
+    def picture(self, side: int | None) -> TokenRange | None:
+        """Tokens of a picture whose longer side has so many pixels, if a rule is known."""
+        if self._rule is None or self._charge is None:
+            return None
+        return self._rule.tokens(side, side, self._charge.media_resolution)
+
+    def expected(
+        self, task: Task, side: int | None
+    ) -> tuple[TokenRange, TokenRange, TokenRange] | None:
+        """Tokens of text, picture and answer; None where no rule is known."""
+        picture = self.picture(side)
+        if picture is None or self._charge is None:
+            return None
+        written = sum(_WRITTEN[one.kind] for one in task.fields)
+        most = self._charge.output_tokens
+        return (
+            TokenRange(text_tokens(_text(task)).expected, self._text_tokens(task)),
+            picture,
+            TokenRange(min(written, most), most),
+        )
+
     def bill(self, reply: Reply | ObservationError, sent: float) -> Spend | None:
         """What an answered call came to; None where the service does not say."""
         if reply.usage is None:
@@ -74,9 +111,12 @@ class Tab:
     def _text_tokens(self, task: Task) -> int:
         known = self._text.get(task.fingerprint)
         if known is None:
-            text = task.prompt + json.dumps(task.json_schema)
-            known = self._text[task.fingerprint] = text_tokens(text).worst
+            known = self._text[task.fingerprint] = text_tokens(_text(task)).worst
         return known
+
+
+def _text(task: Task) -> str:
+    return task.prompt + json.dumps(task.json_schema)
 
 
 def _total(usage: Usage) -> int:

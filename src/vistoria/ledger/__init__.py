@@ -2,6 +2,7 @@
 
 from vistoria.ledger._calls import Call, Refusal
 from vistoria.ledger._costs import Costs
+from vistoria.ledger._evidence import Past, Scope
 from vistoria.ledger._ledger import Ledger
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._runs import Run, RunSpec
@@ -13,9 +14,11 @@ __all__ = [
     "Field",
     "Ledger",
     "Outcome",
+    "Past",
     "Refusal",
     "Run",
     "RunSpec",
     "RunState",
+    "Scope",
     "Summary",
 ]

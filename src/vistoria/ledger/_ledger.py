@@ -14,6 +14,7 @@ from vistoria.ledger import _reading, _runs
 from vistoria.ledger._calls import Call, Refusal, lost_calls, spending
 from vistoria.ledger._connection import connect
 from vistoria.ledger._costs import Costs, costs, field_costs
+from vistoria.ledger._evidence import Past, Scope, past, scope
 from vistoria.ledger._manifest import Complete, Manifest
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._runs import Run, RunSpec
@@ -133,6 +134,14 @@ class Ledger:
     def set_scope(self, run: Run, ordinals: NDArray[np.int64]) -> None:
         """States which observations belong to the run."""
         _runs.set_scope(self._db, run.run_id, ordinals)
+
+    def scope(self, run: Run) -> Scope:
+        """The observations of a run, with what a repeatable choice of them needs."""
+        return scope(self._db, run.run_id)
+
+    def past(self, question_id: int) -> list[Past]:
+        """What became of the observations that this was asked about, the newest 20,000 or so."""
+        return past(self._db, question_id)
 
     def mask(
         self, question_id: int, state: State, *, since_run: int = 0
