@@ -153,7 +153,8 @@ class Capabilities:
     `batch_size`: pictures per call, 1 for a service. `concurrency`: calls at once to begin with.
     `local`: computes in this process, so `concurrency` is bound by cores, not by a service.
     `service`: names what is limited together: model, account and endpoint. `charge`: what decides
-    the price of a call; None where there is none to pay.
+    the price of a call; None where there is none to pay. `resolutions`: values of the model's
+    option `media_resolution`, the finest first, if it has one.
     """
 
     image: ImageForm
@@ -162,6 +163,7 @@ class Capabilities:
     local: bool = False
     service: str = ""
     charge: Charge | None = None
+    resolutions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

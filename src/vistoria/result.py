@@ -156,7 +156,7 @@ class Result:
 
 def cost_facts(
     costs: Costs,
-    ceiling: Ceiling = Ceiling(),
+    ceiling: Ceiling | None = None,
     now: Money | None = 0,
 ) -> Iterator[tuple[str, str]]:
     """`cost`: `$1.23 of at most $25.00, $0.40 of it now`, and what is not certain about it; nothing
@@ -164,7 +164,7 @@ def cost_facts(
     spent = costs.spent
     if not spent.requests and not costs.in_flight:
         return
-    bound = "" if ceiling == Ceiling() else f" of at most {ceiling}"
+    bound = f" of at most {ceiling}" if ceiling and ceiling != Ceiling() else ""
     if spent.money != 0 or bound:
         text = format_money(spent.money) + bound
         if now and spent.money and now < spent.money:

@@ -5,19 +5,26 @@ from vistoria.engine.forecast import Forecast, forecast
 from vistoria.engine.loading import Load
 from vistoria.engine.local import Limits, Report, work_through
 from vistoria.engine.pilot import draw
-from vistoria.engine.plan import Ask, Choice, Plan, make_plan
+from vistoria.engine.plan import Ask, Choice, Plan, make_plan, plan_part
+from vistoria.engine.sizing import Difference, Size, acceptable, differences, sizes
 
 __all__ = [
     "Ask",
     "Choice",
+    "Difference",
     "Forecast",
     "Limits",
     "Load",
     "Plan",
     "Report",
     "Share",
+    "Size",
+    "acceptable",
+    "differences",
     "draw",
     "forecast",
     "make_plan",
+    "plan_part",
+    "sizes",
     "work_through",
 ]

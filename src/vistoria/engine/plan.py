@@ -140,6 +140,30 @@ def make_plan(
     )
 
 
+def plan_part(ledger: Ledger, like: Run, ask: Ask, ordinals: NDArray[np.int64]) -> Plan:
+    """A plan to ask some of the observations of a run something else: in a run of its own, which
+    `make_plan` for the same question goes on with."""
+    task, unanswerable = answerable(ask.task, ask.model)
+    question_id = ask.question(ledger, task)
+    spec = RunSpec(
+        source=like.source,
+        profile=like.profile,
+        selection=like.selection,
+        question_id=question_id,
+        version=version("vistoria"),
+    )
+    run, resumed = ledger.begin(spec)
+    ledger.set_scope(run, np.union1d(ledger.scope(run).ordinals, ordinals))
+    missing = _missing(ledger, question_id, ordinals, Choice(), 0)
+    return Plan(
+        run=run,
+        total=len(ordinals),
+        groups=tuple(_groups(ledger, ask, task, ordinals, missing)),
+        unanswerable=unanswerable,
+        resumed=resumed,
+    )
+
+
 def _scan(ledger: Ledger, source: Source, selection: Selection, emit: Sink) -> NDArray[np.int64]:
     found, rows = [np.zeros(0, dtype=np.int64)], 0
     for batch in source.batches(selection):

@@ -189,6 +189,10 @@ class Ledger:
         found = {row[0]: _observation(row) for row in self._db.execute(query, tuple(ordinals))}
         return [found[ordinal] for ordinal in ordinals]
 
+    def answers(self, question_id: int, ordinals: Sequence[int]) -> Mapping[int, Answer]:
+        """Ordinal → the newest answer to each field, of observations that have one to all."""
+        return _reading.answers(self._db, question_id, ordinals)
+
     def answers_to(
         self, question_id: int, identities: Sequence[int]
     ) -> Iterator[tuple[int, Answer, Mapping[str, float] | None, str | None]]:

@@ -63,6 +63,26 @@ def fields(db: sqlite3.Connection, question_id: int) -> tuple[Field, ...]:
     return tuple(Field(*row) for row in rows)
 
 
+def answers(
+    db: sqlite3.Connection, question_id: int, ordinals: Sequence[int]
+) -> Mapping[int, Mapping[str, Any]]:
+    """Ordinal → field name → value, of observations with an answer to every field."""
+    names = {field.fingerprint: field.name for field in fields(db, question_id)}
+    related = related_questions(db, question_id)
+    rows = db.execute(
+        "SELECT ordinal, question_id, answer FROM attempts WHERE status = 'answered' "
+        f"AND question_id IN ({placeholders(related)}) AND ordinal IN ({placeholders(ordinals)}) "
+        "ORDER BY attempt_id",
+        (*related, *ordinals),
+    )
+    found: dict[int, dict[str, Any]] = {}
+    for ordinal, number, answer in rows:
+        values = json.loads(answer)
+        labels = {names[mark]: values.get(key) for mark, key in related[number].items()}
+        found.setdefault(ordinal, {}).update(labels)
+    return {ordinal: labels for ordinal, labels in found.items() if len(labels) == len(names)}
+
+
 def summary(db: sqlite3.Connection, run: Run) -> Summary:
     """Counts what the run's table holds; reads each of its attempts once."""
     total = 0

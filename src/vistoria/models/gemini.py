@@ -102,6 +102,7 @@ class Gemini:
                 media_resolution=self.settings["media_resolution"],
                 regional=self._service.regional,
             ),
+            resolutions=("high", "medium", "low"),
         )
         self._request = Request(self.settings, options.max_output_tokens, options.labels)
         self._http = Http(timeout=options.timeout)

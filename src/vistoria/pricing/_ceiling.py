@@ -66,6 +66,14 @@ class Ceiling:
         known = _bounds(self, Spend(), Spend(), Spend())
         return ", ".join(_limit(bound) for bound in known) or "none"
 
+    def less(self, spent: Spend) -> "Ceiling":
+        """What is left of it; where `spent` is unknown, nothing."""
+        return Ceiling(
+            money=_rest(self.money, spent.money),
+            requests=_rest(self.requests, spent.requests),
+            tokens=_rest(self.tokens, spent.tokens),
+        )
+
     def fits(self, spent: Spend, reserved: Spend, need: Spend) -> bool:
         """Whether `need` may be sent on top of what is spent and reserved for calls in flight."""
         return all(bound.holds for bound in _bounds(self, spent, reserved, need))
@@ -108,6 +116,10 @@ def _bounds(ceiling: Ceiling, spent: Spend, reserved: Spend, need: Spend) -> Ite
         yield _Bound("requests", ceiling.requests, *requests)
     if ceiling.tokens is not None:
         yield _Bound("tokens", ceiling.tokens, spent.tokens, reserved.tokens, need.tokens)
+
+
+def _rest(limit: int | None, spent: int | None) -> int | None:
+    return None if limit is None else 0 if spent is None else max(0, limit - spent)
 
 
 def _limit(bound: _Bound) -> str:
