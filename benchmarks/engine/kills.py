@@ -23,15 +23,16 @@ from vistoria.project import load_project
 
 AT_ONCE = 64
 _ANSWERED = "SELECT o.uri FROM answers JOIN observations AS o USING (ordinal)"
-_OPEN = "SELECT o.uri FROM calls JOIN observations AS o USING (ordinal) WHERE state = 'open'"
+_CALLS = "SELECT o.uri FROM calls JOIN observations AS o USING (ordinal) WHERE state = "
 
 
 @dataclass
 class _Tally:
-    """What a look after each kill found. `asked`: image → requests that the server has seen."""
+    """What a look after each kill found. `asked`: image → requests that the server has seen;
+    `ambiguous`: images in flight at this kill, or at an earlier one and not asked again since."""
 
     answered: set[str] = field(default_factory=set)
-    open: set[str] = field(default_factory=set)
+    ambiguous: set[str] = field(default_factory=set)
     asked: dict[str, int] = field(default_factory=dict)
     again: int = 0
     unexplained: int = 0
@@ -48,23 +49,24 @@ class _Tally:
         self.again += sum(more.get(image, 0) for image in self.answered)
         known = {image for image in more if image in self.asked and image not in self.answered}
         self.reasked += len(known)
-        self.unexplained += len(known - self.open)
+        self.unexplained += len(known - self.ambiguous)
         self.unexplained += sum(n - 1 for image, n in more.items() if image not in self.answered)
         self.asked = asked
         self.answered = {uri for (uri,) in rows(ledger, _ANSWERED)}
-        self.open = {uri for (uri,) in rows(ledger, _OPEN)}
-        self.open_in_all += len(self.open)
-        self.most_open = max(self.most_open, len(self.open))
+        still = {uri for (uri,) in rows(ledger, _CALLS + "'open'")}
+        self.ambiguous = still | {uri for (uri,) in rows(ledger, _CALLS + "'lost'")}
+        self.ambiguous -= self.answered
+        self.open_in_all += len(still)
+        self.most_open = max(self.most_open, len(still))
 
     def check(self, report: Report, done: int, left: int) -> None:
         """Whether a report says what the ledger and the server know."""
         never = left - report.lost
-        touched = {i for i in self.asked if i not in self.answered and i not in self.open}
+        explained = self.answered | self.ambiguous
         self.wrong["done"] += done != len(self.answered)
-        self.wrong["ambiguous"] += report.lost != len(self.open)
-        self.wrong["never sent"] += bool(touched) or never != done + left - len(
-            self.answered | self.open
-        )
+        self.wrong["ambiguous"] += report.lost != len(self.ambiguous)
+        sent = self.asked.keys() - explained
+        self.wrong["never sent"] += bool(sent) or never != done + left - len(explained)
 
 
 def kills(folder: Path, quick: bool) -> Iterator[Bar]:
@@ -74,7 +76,8 @@ def kills(folder: Path, quick: bool) -> Iterator[Bar]:
     points = sorted(random.Random(3).sample(range(1, count), number))
     ledger, tally = folder / "l.sqlite", _Tally()
     with Service(latency=0.05, spread=0.5, trusting=True) as service:
-        words = command("rows.parquet", "--ledger", "l.sqlite", options=service.vertex())
+        source = str(folder / "rows.parquet")  # as in `_report`: the same words, the same run
+        words = command(source, "--ledger", "l.sqlite", options=service.vertex())
         for point in points:
             child = begin(words, folder, settings(concurrency=AT_ONCE))
             tally.killed += _kill(child, service, point)
