@@ -2,8 +2,9 @@
 environment (see `vistoria.project`), so a command reads the project and not its own arguments.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,11 +18,16 @@ _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 _Decorator = Callable[[Any], Any]
 
 
-def load(context: click.Context, file: Path | None = None) -> "Project":
-    """The project under this command: its file, the environment, and the flags given."""
+def load(
+    context: click.Context,
+    file: Path | None = None,
+    flags: Mapping[str, object] = MappingProxyType({}),
+) -> "Project":
+    """The project under this command: its file, the environment, the flags given, and `flags`."""
     from vistoria.project import load_project  # noqa: PLC0415 - pydantic, when a command runs
 
-    return load_project(file or context.meta.get(_FILE), flags=context.meta.get(_FLAGS, {}))
+    above = {**context.meta.get(_FLAGS, {}), **flags}
+    return load_project(file or context.meta.get(_FILE), flags=above)
 
 
 def given(context: click.Context, key: str) -> Any:

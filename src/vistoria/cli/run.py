@@ -15,6 +15,7 @@ Examples:
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -22,7 +23,8 @@ import click
 from vistoria.cli import _settings
 from vistoria.cli._command import Command
 from vistoria.cli._ending import exit_code, show_ending
-from vistoria.cli._talk import put_json, quiet
+from vistoria.cli._sizing import Sized, SizeOption, choose_size, within_budget
+from vistoria.cli._talk import put_json, quiet, warnings_shown
 from vistoria.cli._work import confirm, planned, work
 from vistoria.engine import Choice
 from vistoria.events import Event, Settled, Sink, ignore
@@ -41,6 +43,12 @@ from vistoria.records import Attempt, Observation
 @_settings.spending
 @_settings.project
 @_settings.only
+@click.option(
+    "--size",
+    type=SizeOption(),
+    metavar="auto[:N]",
+    help="Find the smallest pictures with the same labels, on N of them [default: 60].",
+)
 @click.option("--fresh", is_flag=True, help="Ask everything again, in a run of its own.")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked; ask nothing.")
 @click.option("--yes", is_flag=True, envvar="VISTORIA_YES", help="Do not ask before a large run.")
@@ -54,9 +62,11 @@ from vistoria.records import Attempt, Observation
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> None:
     """See the top of this file."""
-    project, output = _settings.load(context), given["output"]
+    output = given["output"]
     display = _beside(output, given["display"])
     choice = Choice.parse(given["only"], fresh=given["fresh"])
+    sized = _sized(context, given, display)
+    project = _settings.load(context, flags=sized.settings if sized else {})
     with planned(project, choice, display) as (job, ledger, plan):
         if given["dry_run"]:
             if output:
@@ -64,11 +74,22 @@ def command(context: click.Context, /, **given: Any) -> None:
             return
         if not given["yes"]:
             confirm(job, ledger, plan, project.run)
-        result = work(job, ledger, plan, display, _lines(ledger) if output == "ndjson" else ignore)
+        kept = within_budget(job, ledger, plan.run) if sized else job
+        result = work(kept, ledger, plan, display, _lines(ledger) if output == "ndjson" else ignore)
     show_ending(result)
     if output == "json":
-        put_json(result.document())
+        put_json(result.document() | ({"size": sized.document()} if sized else {}))
     context.exit(exit_code(result))
+
+
+def _sized(context: click.Context, given: Mapping[str, Any], display: Display) -> Sized | None:
+    """The size found with --size auto."""
+    if given["size"] is None:
+        return None
+    if given["only"] or given["fresh"] or given["dry_run"]:
+        raise click.UsageError("--size auto goes with none of --only, --fresh, --dry-run", context)
+    with warnings_shown():
+        return choose_size(context, given["size"], display)
 
 
 def _beside(output: str | None, display: Display) -> Display:

@@ -1,7 +1,7 @@
 """Runs a task over a source: plan what is missing, ask, record. Knows no screen and no provider."""
 
 from vistoria.engine.binomial import Share
-from vistoria.engine.forecast import Forecast, forecast
+from vistoria.engine.forecast import Average, Forecast, average, forecast
 from vistoria.engine.loading import Load
 from vistoria.engine.local import Limits, Report, work_through
 from vistoria.engine.pilot import draw
@@ -10,6 +10,7 @@ from vistoria.engine.sizing import Difference, Size, acceptable, differences, si
 
 __all__ = [
     "Ask",
+    "Average",
     "Choice",
     "Difference",
     "Forecast",
@@ -20,6 +21,7 @@ __all__ = [
     "Share",
     "Size",
     "acceptable",
+    "average",
     "differences",
     "draw",
     "forecast",

@@ -18,6 +18,11 @@ class Share:
     low: float
     high: float
 
+    @property
+    def part(self) -> float:
+        """The share in the sample."""
+        return self.count / self.of if self.of else 0.0
+
 
 def share(count: int, of: int, *, level: float = 0.95) -> Share:
     """The share that `count` in a random sample of `of` speaks for (Clopper & Pearson 1934)."""

@@ -1,7 +1,7 @@
 """What a plan will take: money, tokens, time and failures, from what is known by now."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
@@ -17,6 +17,7 @@ from vistoria.ledger import Ledger, Past
 from vistoria.models import Model
 from vistoria.pricing import (
     Estimate,
+    Money,
     Price,
     Spend,
     Stratum,
@@ -101,6 +102,29 @@ def forecast(
         allowed=_allowed(plan.pending, limits, spent, cost_of_all, tokens_of_all),
         lost=plan.only(ledger.lost(plan.run)).pending,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """What one observation took; `money` is None where the price is unknown."""
+
+    tokens: float
+    money: Money | None
+
+
+def average(
+    ledger: Ledger, question_id: int, ordinals: Collection[int], model: Model, limits: Limits
+) -> Average:
+    """Over observations that were asked about."""
+    price = Tab(
+        model.name, model.capabilities, limits.prices or load_prices(), limits.ceiling
+    ).price()
+    wanted = set(ordinals)
+    used = [past.usage for past in ledger.past(question_id) if past.ordinal in wanted]
+    number = max(1, len(used))
+    tokens = sum(cost(usage, _TOKEN) or 0 for usage in used) / number
+    money = sum(cost(usage, price) or 0 for usage in used) // number if price else None
+    return Average(tokens, money)
 
 
 class _Known:
