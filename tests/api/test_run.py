@@ -1,6 +1,7 @@
 """`vistoria.run`: from a table to labels in Python."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -116,3 +117,25 @@ def test_mistakes_are_user_errors(table: Path) -> None:
         vistoria.run(table, task="describe", model="echo:", limitt=3)
     with pytest.raises(vistoria.VistoriaError, match="there is nothing at 'nowhere'"):
         vistoria.run("nowhere", task="describe", model="echo:")
+
+
+def test_a_budget(table: Path) -> None:
+    echo: dict[str, Any] = {"task": "describe", "model": "echo:", "latency": 0.001}
+    result = vistoria.run(table, **echo, budget="20 requests")
+    assert (result.report.outcome, result.summary.answered) == ("stopped", 20)
+    assert result.costs.spent.requests == 20
+    assert "the ceiling of 20 requests is reached" in repr(result)
+    result = vistoria.run(table, **echo, budget="5 USD, 100 requests")
+    assert result.summary.answered == ROWS
+    document = result.document()
+    assert (document["cost"]["usd"], document["cost"]["requests"]) == (0, ROWS)
+    assert document["session"]["requests"] == ROWS - 20
+
+
+def test_only_failed_for_a_reason(table: Path) -> None:
+    echo: dict[str, Any] = {"task": "describe", "model": "echo:", "refused": 0.3, "truncated": 0.3}
+    failed = vistoria.run(table, **echo).summary.failed
+    again = vistoria.run(table, **echo, only="failed:image_refused")
+    assert again.plan.pending == failed["image_refused"]
+    with pytest.raises(vistoria.UserError, match="no reason of failures named 'refused'"):
+        vistoria.run(table, **echo, only="failed:refused")

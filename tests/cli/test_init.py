@@ -59,7 +59,7 @@ def test_paths_are_as_seen_from_the_file(vistoria: Vistoria, table: str) -> None
         'instructions = "Look."\n[[fields]]\nname = "a"\nkind = "boolean"\n'
     )
     result = vistoria("init", "sub", "--source", table, "--task", "mine.toml", "--model", "echo:")
-    assert "cd sub && vistoria run" in result.stderr
+    assert "cd sub && vistoria plan" in result.stderr
     assert 'address = "../photos.parquet"' in Path("sub/vistoria.toml").read_text()
     assert vistoria("run", "--project", "sub", "--column", "uri=photo").exit_code == 0
 

@@ -87,3 +87,4 @@ def test_models_without_a_price(table: str, vistoria: Vistoria) -> None:
     shown = vistoria(*echo).stdout
     assert "cost" not in shown
     assert "price" not in shown
+    assert status(vistoria)["state"] == "planned"

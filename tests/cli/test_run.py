@@ -84,17 +84,6 @@ def test_ndjson_is_a_line_for_each_observation(table: str, vistoria: Vistoria) -
             assert (line["labels"], line["reason"]) == (None, "image_refused")
 
 
-def test_a_dry_run_asks_nothing(table: str, vistoria: Vistoria) -> None:
-    result = vistoria(*run(table, "--dry-run"))
-    assert result.exit_code == 0
-    assert f"{ROWS} observations: {ROWS} to ask" in result.stderr
-    assert json.loads(vistoria(*run(table, "--dry-run", "--json")).stdout) == {
-        "total": ROWS,
-        "to_ask": ROWS,
-    }
-    assert status(vistoria)["state"] == "planned"
-
-
 @pytest.mark.parametrize(
     ("flags", "count"),
     [

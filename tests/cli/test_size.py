@@ -1,16 +1,21 @@
 """`vistoria run --size auto`: the smallest pictures that get the same labels."""
 
+import base64
+import io
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.cli.running import Vistoria, words
 from tests.cli.test_money import COUNT, billed, document, photos, run
 from tests.servers._answers import answer_for
 from tests.servers._model import Call
 from tests.servers.gemini import GeminiServer
+from tests.servers.openai import KEY, OpenAIServer
 
 __all__ = ["photos"]
 
@@ -119,3 +124,27 @@ def test_wrong_use(photos: str, gemini: Looking, vistoria: Vistoria, table: str)
     assert local.exit_code == 2
     assert "would save nothing" in local.stderr
     assert not gemini.sent
+
+
+def test_pixels_where_there_is_no_resolution(tmp_path: Path, vistoria: Vistoria) -> None:
+    for number in range(22):
+        colour = (number * 10, 90, 90)
+        Image.new("RGB", (1600, 900), colour).save(tmp_path / f"{number:02d}.jpg", quality=40)
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[[prices]]\nmodels = ["openai:*"]\ninput = 1\noutput = 2\n')
+    with OpenAIServer() as server:
+        server.answer = lambda image, schema: answer_for(schema, "always the same")
+        named = ("--task", "vegetation", "--model", "openai:qwen3-vl", "--prices", str(prices))
+        options = ("-o", f"base_url={server.url}/v1", "-o", f"api_key={KEY}")
+        found = document(vistoria, "run", ".", *named, *options, "--size", "auto")
+        sides = [longer_side(sent.body) for sent in server.sent]
+    assert (found["size"]["chosen"], found["size"]["setting"]) == (384, "images.max_side")
+    assert [sides.count(side) for side in (1024, 768, 512, 384)] == [44, 22, 22, 22]
+    assert found["answered"] == 22
+
+
+def longer_side(body: dict[str, Any]) -> int:
+    """Pixels of the picture in a request."""
+    parts = body["messages"][-1]["content"]
+    url = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
+    return max(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).size)

@@ -7,7 +7,16 @@ import time
 import pytest
 from rich.console import Console
 
-from vistoria.events import Event, LimitChanged, Retrying, Scanned, Settled, Started, Stopping
+from vistoria.events import (
+    Event,
+    LimitChanged,
+    Retrying,
+    Scanned,
+    Settled,
+    Spent,
+    Started,
+    Stopping,
+)
 from vistoria.progress import Tally, duration, rate, show_progress
 from vistoria.progress._notebook import NotebookScreen
 from vistoria.progress._plain import line
@@ -175,3 +184,17 @@ def test_a_notebook_gets_one_output_that_is_updated() -> None:
     assert texts[0].startswith("<progress></progress>")
     assert '<progress max="1200" value="300"></progress> <code>300 of 1,200' in texts[1]
     assert repr(shown[-1]).startswith("1,200 of 1,200 (100 %)")
+
+
+def test_money() -> None:
+    dollar = 10**12
+    found = tally(START, settled(300))
+    assert "$" not in line(found), "nothing was billed"
+    found.take(Spent(before=2 * dollar, now=dollar // 2))
+    assert found.projected == 4 * dollar
+    assert "$2.50 of about $4.00" in line(found)
+    found.take(Spent(before=2 * dollar, now=dollar // 2, most=5 * dollar))
+    assert "$2.50 of about $4.00, at most $5.00" in line(found)
+    found.take(Spent(before=0, now=None))
+    assert "price unknown" in line(found)
+    assert found.projected is None

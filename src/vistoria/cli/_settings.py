@@ -167,3 +167,8 @@ spending = _all(
 only = click.option(
     "--only", metavar="failed[:REASON]", help="Ask again what failed (for a reason), nothing else."
 )
+
+display = click.option(
+    "--progress", "display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto",
+    envvar="VISTORIA_PROGRESS", help="How to show progress on stderr [default: auto].",
+)  # fmt: skip

@@ -69,6 +69,9 @@ name = {model}
 # retries = 8              # tries after the first, when a service fails in passing
 # max_failure_rate = 0.2   # stop when more than this share of photos fails
 # confirm_above = 1000     # ask before more photos than this are sent to a service
+# confirm_cost = "1 USD"   # or before they are estimated to cost more
+# budget = "25 USD"        # never spend more; or "10000 requests", "5M tokens"
+# prices = "prices.toml"   # go before ours, where those are wrong or lack a model
 """
 
 
@@ -104,7 +107,7 @@ def command(
         path.write_text(text, "utf-8")
         note("wrote", shown(path))
     where = "" if folder == Path() else f"cd {shown(folder)} && "
-    note("next", f"{where}vistoria run --dry-run", fg="cyan")
+    note("next", f"{where}vistoria plan", fg="cyan")
 
 
 def project_file(address: str, task: str, model: str, table: str | None = None) -> str:

@@ -27,6 +27,7 @@ from vistoria.cli._work import planned, work
 from vistoria.engine import Choice, Forecast, Plan
 from vistoria.job import Job
 from vistoria.ledger import Ledger
+from vistoria.progress import Display
 
 
 @click.command("plan", cls=Command, help=__doc__)
@@ -40,17 +41,19 @@ from vistoria.ledger import Ledger
 @_settings.project
 @_settings.only
 @click.option("--pilot", type=click.IntRange(2), metavar="N", help="Ask N observations first.")
+@_settings.display
 @quiet
 @as_json
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> None:
     """See the top of this file."""
-    project, count = _settings.load(context), given["pilot"]
-    with planned(project, Choice.parse(given["only"]), "auto") as (job, ledger, plan):
+    project, count, display = _settings.load(context), given["pilot"], given["display"]
+    choice = Choice.parse(given["only"])
+    with planned(project, choice, display) as (job, ledger, plan):
         if count is None:
             found, code = job.forecast(plan, ledger), 0
         else:
-            found, code = _with_pilot(job, ledger, plan, count)
+            found, code = _with_pilot(job, ledger, plan, count, display)
     if given["as_json"]:
         put_json(_document(found, job))
     else:
@@ -58,10 +61,12 @@ def command(context: click.Context, /, **given: Any) -> None:
     context.exit(code)
 
 
-def _with_pilot(job: Job, ledger: Ledger, plan: Plan, count: int) -> tuple[Forecast, int]:
+def _with_pilot(
+    job: Job, ledger: Ledger, plan: Plan, count: int, display: Display
+) -> tuple[Forecast, int]:
     """Asks a pilot; what the rest will take, and the exit code."""
     chosen = job.pilot(plan, ledger, count)
-    report = work(job, ledger, plan.only(chosen), "auto").report
+    report = work(job, ledger, plan.only(chosen), display).report
     if report.outcome != "finished":
         note("pilot", report.stopped_by or report.outcome, fg="yellow")
     asked = [past.ordinal for group in plan.groups for past in ledger.past(group.question_id)]

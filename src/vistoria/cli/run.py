@@ -50,14 +50,10 @@ from vistoria.records import Attempt, Observation
     help="Find the smallest pictures with the same labels, on N of them [default: 60].",
 )
 @click.option("--fresh", is_flag=True, help="Ask everything again, in a run of its own.")
-@click.option("--dry-run", is_flag=True, help="Say what would be asked; ask nothing.")
 @click.option("--yes", is_flag=True, envvar="VISTORIA_YES", help="Do not ask before a large run.")
 @click.option("--json", "output", flag_value="json", help="The summary as one JSON document.")
 @click.option("--ndjson", "output", flag_value="ndjson", help="One JSON line per observation.")
-@click.option(
-    "--progress", "display", type=click.Choice(["auto", "rich", "plain", "none"]), default="auto",
-    envvar="VISTORIA_PROGRESS", help="How to show progress on stderr [default: auto].",
-)  # fmt: skip
+@_settings.display
 @quiet
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> None:
@@ -68,10 +64,6 @@ def command(context: click.Context, /, **given: Any) -> None:
     sized = _sized(context, given, display)
     project = _settings.load(context, flags=sized.settings if sized else {})
     with planned(project, choice, display) as (job, ledger, plan):
-        if given["dry_run"]:
-            if output:
-                put_json({"total": plan.total, "to_ask": plan.pending})
-            return
         if not given["yes"]:
             confirm(job, ledger, plan, project.run)
         kept = within_budget(job, ledger, plan.run) if sized else job
@@ -86,8 +78,8 @@ def _sized(context: click.Context, given: Mapping[str, Any], display: Display) -
     """The size found with --size auto."""
     if given["size"] is None:
         return None
-    if given["only"] or given["fresh"] or given["dry_run"]:
-        raise click.UsageError("--size auto goes with none of --only, --fresh, --dry-run", context)
+    if given["only"] or given["fresh"]:
+        raise click.UsageError("--size auto goes with neither --only nor --fresh", context)
     with warnings_shown():
         return choose_size(context, given["size"], display)
 
