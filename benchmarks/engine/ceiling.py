@@ -69,7 +69,9 @@ def ceiling(folder: Path, quick: bool) -> Iterator[Bar]:
         while service.bill()["in_flight"]:
             time.sleep(0.05)
         bills = service.places()
-    price = load_prices().tariff(MODEL).at(datetime.now(UTC))
+    tariff = load_prices().tariff(MODEL)
+    assert tariff is not None
+    price = tariff.at(datetime.now(UTC))
     assert price is not None
     over = [overshoot(case, bills.get(case.place, {}), price) for case in cases]
     used = [share(case, bills.get(case.place, {}), price) for case in cases]

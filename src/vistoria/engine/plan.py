@@ -170,7 +170,10 @@ def _scan(ledger: Ledger, source: Source, selection: Selection, emit: Sink) -> N
         found.append(ledger.ordinals(batch, source.complete))
         rows += batch.num_rows
         emit(Scanned(rows=rows))
-    return np.unique(np.concatenate(found))
+    ordinals = np.concatenate(found)
+    if (np.diff(ordinals) > 0).all():  # as when a table is read again: no need to sort
+        return ordinals
+    return np.unique(ordinals)
 
 
 def _missing(
@@ -190,9 +193,9 @@ def _groups(
     ledger: Ledger, ask: Ask, task: Task, ordinals: NDArray[np.int64], missing: NDArray[np.bool_]
 ) -> list[Group]:
     groups = []
+    some = missing.any(axis=1)
+    ordinals, missing = ordinals[some], missing[some]
     for pattern in np.unique(missing, axis=0)[::-1]:  # most missing fields first
-        if not pattern.any():
-            continue
         chosen = ordinals[(missing == pattern).all(axis=1)]
         lacking = [f.name for f, m in zip(task.fields, pattern, strict=True) if m]
         part = task if pattern.all() else task.only(lacking)

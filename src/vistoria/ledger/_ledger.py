@@ -15,7 +15,7 @@ from vistoria.ledger._calls import Call, Refusal, lost_calls, spending
 from vistoria.ledger._connection import connect
 from vistoria.ledger._costs import Costs, costs, field_costs
 from vistoria.ledger._evidence import Past, Scope, past, scope
-from vistoria.ledger._manifest import Complete, Manifest
+from vistoria.ledger._manifest import Complete, Manifest, integers
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._runs import Run, RunSpec
 from vistoria.ledger._sessions import Outcome, RunState, Sessions
@@ -25,9 +25,10 @@ from vistoria.records import OBSERVATION_COLUMNS, Answer, Attempt, Box, ImageRef
 from vistoria.task import Task
 
 State: TypeAlias = Literal["answered", "settled"]
-_STATES: Mapping[State, str] = {
-    "answered": "status = 'answered'",
-    "settled": "status = 'answered' OR NOT retryable",
+# Each is a query of its own, so that the first needs nothing but the index `attempts_latest`.
+_STATES: Mapping[State, Sequence[str]] = {
+    "answered": ("status = 'answered'",),
+    "settled": ("status = 'answered'", "status = 'failed' AND NOT retryable"),
 }
 
 
@@ -152,15 +153,13 @@ class Ledger:
         `since_run` leaves out attempts of runs before that one.
         """
         masks = {f.fingerprint: self._no_ordinals() for f in self.fields(question_id)}
+        since = f" AND run_id >= {since_run:d}" if since_run else ""
         for number, keys in _runs.related_questions(self._db, question_id).items():
-            rows = self._db.execute(
-                "SELECT ordinal FROM attempts WHERE question_id = ? AND run_id >= ? "
-                f"AND ({_STATES[state]})",
-                (number, since_run),
-            )
-            ordinals = np.fromiter((row[0] for row in rows), dtype=np.int64)
-            for fingerprint in keys:
-                masks[fingerprint][ordinals] = True
+            for condition in _STATES[state]:
+                query = f"SELECT ordinal FROM attempts WHERE question_id = ? AND {condition}"
+                ordinals = integers(self._db.execute(query + since, (number,)))
+                for fingerprint in keys:
+                    masks[fingerprint][ordinals] = True
         return masks
 
     def failed(self, question_id: int, reason: str | None = None) -> NDArray[np.bool_]:
@@ -173,7 +172,7 @@ class Ledger:
                 "AND (? IS NULL OR reason = ?)",
                 (number, reason, reason),
             )
-            mask[np.fromiter((row[0] for row in rows), dtype=np.int64)] = True
+            mask[integers(rows)] = True
         return mask
 
     def _no_ordinals(self) -> NDArray[np.bool_]:

@@ -1,7 +1,8 @@
 """Gives every row of a source an integer ordinal, the same one each time the row is seen."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any, TypeAlias
 
 import duckdb
@@ -21,11 +22,12 @@ _INSERT = (
     f"INSERT INTO observations (ordinal, key, {', '.join(OBSERVATION_COLUMNS)}) "
     f"VALUES (?, ?{', ?' * len(OBSERVATION_COLUMNS)})"
 )
-# DuckDB computes the keys a batch at a time: ten times faster than a Python loop over hashlib.
+# DuckDB computes the keys a batch at a time. `concat` takes NULL as the empty text, and is twice as
+# fast as a chain of `||`.
 _KEYS = (
-    "SELECT md5_number_lower("
-    + " || chr(31) || ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in _IDENTITY)
-    + ") AS key FROM batch"
+    "SELECT md5_number_lower(concat("
+    + ", chr(31), ".join(f"CAST({name} AS VARCHAR)" for name in _IDENTITY)
+    + ")) AS key FROM batch"
 )
 
 
@@ -75,7 +77,7 @@ class Manifest:
         """Reads keys that were stored by others since the last look."""
         query = "SELECT key FROM observations WHERE ordinal > ? ORDER BY ordinal"
         rows = self._db.execute(query, (self.size,))
-        self._append(np.fromiter((row[0] for row in rows), dtype=np.int64))
+        self._append(integers(rows))
 
     def _add(self, batch: pa.RecordBatch, keys: NDArray[np.int64], new: NDArray[np.int64]) -> None:
         _, first = np.unique(keys[new], return_index=True)
@@ -110,6 +112,11 @@ class Manifest:
     def close(self) -> None:
         """Releases DuckDB."""
         self._duck.close()
+
+
+def integers(rows: Iterable[tuple[int]]) -> NDArray[np.int64]:
+    """The one column of a query, without a step in Python for each row."""
+    return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
 
 
 class transaction:  # noqa: N801 - reads as a statement

@@ -91,8 +91,8 @@ def begin(db: sqlite3.Connection, spec: RunSpec, *, fresh: bool) -> tuple[int, b
 
 
 def set_scope(db: sqlite3.Connection, run_id: int, ordinals: NDArray[np.int64]) -> None:
-    """Stores a run's observations as ranges, in place of what it had."""
-    known = np.unique(ordinals)
+    """Stores a run's observations, in ascending order, as ranges in place of what it had."""
+    known = ordinals
     cuts = np.flatnonzero(np.diff(known) != 1)
     first = known[np.concatenate([[0], cuts + 1])] if len(known) else known
     last = known[np.concatenate([cuts, [len(known) - 1]])] if len(known) else known

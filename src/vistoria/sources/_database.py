@@ -67,7 +67,7 @@ class Database:
         """The rows of a query as they are computed; raises duckdb.Error."""
         # `sql` rather than `execute`: a DB-API result would be copied once more into Arrow.
         cursor = self._connection.cursor()
-        yield from cursor.sql(query).to_arrow_reader(BATCH_ROWS)
+        yield from cursor.sql(query).to_arrow_reader(2 * BATCH_ROWS)
 
     def condition(
         self, where: str, columns: "pa.Schema", *, place: str
