@@ -108,9 +108,11 @@ def test_one_budget_for_all_sizes(photos: str, gemini: Looking, vistoria: Vistor
     stopped = vistoria(*run(photos, gemini, *AUTO, "--budget", "70 requests"))
     assert stopped.exit_code == 1
     assert len(gemini.sent) == 70
-    assert "no size was chosen: the ceiling of" in words(stopped.stderr)
+    assert "no size was chosen: the ceiling of 70 requests is reached" in words(stopped.stderr)
     found = document(vistoria, *run(photos, gemini, *AUTO, "--budget", "125 requests"))
-    assert found["session"]["outcome"] == "stopped"
+    assert "the ceiling of 125 requests is reached: 125 spent" in found["session"]["stopped_by"]
+    assert len(gemini.sent) == 125
+    vistoria(*run(photos, gemini, *AUTO, "--budget", "120 requests"))
     assert len(gemini.sent) == 125
     assert found["answered"] == 35
     assert billed(gemini) > found["cost"]["usd"]

@@ -132,7 +132,7 @@ def choose_size(context: click.Context, count: int, display: Display) -> Sized:
 
 
 def within_budget(job: Job, ledger: Ledger, run: Run) -> Job:
-    """The job with what is left of its ceiling: one for all sizes."""
+    """The job, under one ceiling with the runs at other sizes."""
     spent = sum(
         (
             ledger.spending(other.run_id)
@@ -141,7 +141,7 @@ def within_budget(job: Job, ledger: Ledger, run: Run) -> Job:
         ),
         Spend(),
     )
-    return replace(job, limits=replace(job.limits, ceiling=job.limits.ceiling.less(spent)))
+    return replace(job, limits=replace(job.limits, already=spent))
 
 
 class _Bench:

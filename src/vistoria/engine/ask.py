@@ -107,8 +107,7 @@ class Service:
                 raise Elsewhere
             if not self._open:
                 spent = self.ledger.spending(work.run_id)
-                why = self.tab.ceiling.broken(spent, Spend(), most)
-                raise RunStopped(f"{why}. With a higher budget the same command goes on")
+                raise RunStopped(self.tab.broken(spent, most))
             await self._settled.wait()
 
     def _settle(self, number: int, bill: Spend | None, most: Spend) -> None:

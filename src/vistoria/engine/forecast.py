@@ -195,7 +195,7 @@ def _allowed(
     pending: int, limits: Limits, spent: Spend, money: Estimate | None, tokens: Estimate | None
 ) -> int | None:
     """How many observations the ceiling lets through, at what they are expected to take each."""
-    ceiling, counts = limits.ceiling, [pending]
+    ceiling, counts = limits.ceiling.less(limits.already), [pending]
     if ceiling.money is not None and money and money.expected:
         counts.append((ceiling.money - (spent.money or 0)) * pending // money.expected)
     if ceiling.tokens is not None and tokens and tokens.expected:

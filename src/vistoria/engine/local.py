@@ -48,7 +48,8 @@ class Limits:
     this share of at least 50 observations failed; `patience`: seconds for which a service that
     answers nothing is waited for; requests and tokens per minute; `ceiling`: what the run may
     spend in all its sessions, at `prices` (None: those that come with Vistoria); `ambiguous`:
-    "ask" again, or "skip", what a session asked about that ended before the answer came.
+    "ask" again, or "skip", what a session asked about that ended before the answer came;
+    `already`: what other runs have spent of the ceiling.
     """
 
     concurrency: int | None = None
@@ -60,6 +61,7 @@ class Limits:
     ceiling: Ceiling = Ceiling()  # noqa: RUF009 - frozen
     prices: PriceTable | None = None
     ambiguous: Ambiguous = "ask"
+    already: Spend = Spend()  # noqa: RUF009 - frozen
 
 
 @dataclass(slots=True)
@@ -124,7 +126,8 @@ class _Session:
         self._loader = Loader(load, form, retries=limits.retries, emit=emit)
         self._report = Report()
         self._tab = _tab(plan, model, limits)
-        self._before = ledger.spending(plan.run.run_id).money or 0
+        before = ledger.spending(plan.run.run_id) + limits.already
+        self._before = before.money or 0
         self._held = 0  # bytes of images in memory
         self._freed = anyio.Event()
 
@@ -305,7 +308,10 @@ class _Session:
 
 def _tab(plan: Plan, model: Model, limits: Limits) -> Tab:
     """The tab of a run; raises UserError when its ceiling cannot be kept."""
-    tab = Tab(model.name, model.capabilities, limits.prices or load_prices(), limits.ceiling)
+    tab = Tab(
+        model.name, model.capabilities, limits.prices or load_prices(),
+        limits.ceiling, already=limits.already,
+    )  # fmt: skip
     for group in plan.groups:
         limits.ceiling.check(model.name, tab.most(group.task, None, None))
     return tab

@@ -28,11 +28,14 @@ class Tab:
     """Prices the calls of one run."""
 
     def __init__(
-        self, name: str, capabilities: Capabilities, prices: PriceTable, ceiling: Ceiling
-    ) -> None:
-        """`name`: of the model, `provider:model`."""
+        self, name: str, capabilities: Capabilities, prices: PriceTable, ceiling: Ceiling,
+        *, already: Spend = Spend(),  # noqa: B008 - frozen
+    ) -> None:  # fmt: skip
+        """`name`: of the model, `provider:model`. `already`: of the ceiling, spent elsewhere."""
         charge = capabilities.charge
-        self.ceiling = ceiling
+        self.ceiling = ceiling.less(already)
+        """What is left for this run."""
+        self._whole, self._already = ceiling, already
         self._charge = charge
         self._tariff: Tariff | None = (
             prices.tariff(name, regional=charge.regional) if charge else None
@@ -61,6 +64,11 @@ class Tab:
         return worst(
             price, text_tokens=text, image_tokens=image, output_tokens=self._charge.output_tokens
         )
+
+    def broken(self, spent: Spend, most: Spend) -> str:
+        """Why a call that can cost `most` may not be sent, and what to do."""
+        why = self._whole.broken(spent + self._already, Spend(), most)
+        return f"{why}. With a higher budget the same command goes on"
 
     def price(self) -> Price | None:
         """Of a call made now, if known."""
