@@ -70,7 +70,7 @@ class UnknownName(UserError):
 
         self.kind, self.name, self.known = kind, name, known
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else "."
         super().__init__(f"no {kind} named {name!r}{hint} Known: {', '.join(known) or 'none'}.")
 
 
