@@ -6,7 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-from training.street.data import drawn
+from training.street.data import drawn, workers
 from training.street.evaluate import answers, held_out, opened, rate, scored, table
 
 _HOME = Path(__file__).resolve().parents[2]
@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--tiny", action="store_true", help="only show that everything runs")
     train.add_argument("--out", type=Path, default=_SHIPPED, help="folder for model and card")
     train.add_argument("--runs", type=Path, default=_RUNS, help="folder for drawn photos")
+    train.add_argument("--threads", type=int, default=workers(), help="1 on a busy machine")
     evaluate = commands.add_parser("evaluate", help="measure a model on held-out drawn photos")
     evaluate.add_argument("--model", type=Path, default=_SHIPPED / "street.onnx")
     evaluate.add_argument("--count", type=int, default=3000, help="photos as they come")
@@ -43,7 +44,7 @@ def _train(chosen: argparse.Namespace) -> int:
     from training.street.plan import FULL, TINY  # noqa: PLC0415 - needs torch
     from training.street.train import train  # noqa: PLC0415
 
-    made = train(TINY if chosen.tiny else FULL, chosen.out, chosen.runs)
+    made = train(TINY if chosen.tiny else FULL, chosen.out, chosen.runs, threads=chosen.threads)
     print(table(made.scores))
     return 0 if chosen.tiny or all(score.passed for score in made.scores) else 1
 

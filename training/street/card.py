@@ -68,7 +68,10 @@ class Card:
             **self.metadata(),
             "scores": [one.as_json() for one in self.scores],
             "scores_float32": [one.as_json() for one in self.exact],
-            "photos": {"learn": _counts(self.plan.learn), "tune": _counts(self.plan.tune)},
+            "photos": {
+                "learn": _counts((*self.plan.learn, *self.plan.read)),
+                "tune": _counts(self.plan.tune),
+            },
             "minutes": self.minutes,
         }
 
@@ -88,13 +91,13 @@ def _counts(orders: tuple[Order, ...]) -> list[dict[str, object]]:
 
 
 def _page(card: Card, size: int) -> str:
-    learn = sum(order.count for order in card.plan.learn)
-    speeds = sum(order.count for order in card.plan.learn if order.sign_kind == "speed_limit")
+    orders = (*card.plan.learn, *card.plan.read)
+    speeds = sum(order.count for order in orders if order.sign_kind == "speed_limit")
     total = {kind: sum(step[kind] for step in card.minutes.values()) for kind in ("wall", "cpu")}
     return _PAGE.format(
         version=card.version,
         size=size / 2**20,
-        learn=learn,
+        learn=sum(order.count for order in orders),
         speeds=speeds,
         tune=sum(order.count for order in card.plan.tune),
         natural=card.plan.natural,

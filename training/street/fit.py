@@ -29,8 +29,8 @@ class Course:
     """How long and how fast to learn."""
 
     epochs: int
-    rate: float = 2e-3
-    batch: int = 64
+    rate: float = 1.5e-3
+    batch: int = 32
     decay: float = 0.05
     smoothing: float = 0.02
     seed: int = 0
@@ -40,8 +40,8 @@ Net = TypeVar("Net", bound=nn.Module)
 Loss = Callable[[nn.Module, Tensor], Tensor]
 
 
-def fit_glance(photos: Photos, glance: Glance, course: Course) -> Glance:
-    """Stage 1, fitted to asset, lean and box."""
+def fit_glance(photos: Photos, count: int, glance: Glance, course: Course) -> Glance:
+    """Stage 1, fitted to asset, lean and box of the first `count` photos."""
     torch.manual_seed(course.seed)
     frames, labels = torch.from_numpy(photos.frames), torch.from_numpy(photos.labels)
     boxes, leans = torch.from_numpy(photos.boxes), torch.from_numpy(photos.leans)
@@ -53,12 +53,12 @@ def fit_glance(photos: Photos, glance: Glance, course: Course) -> Glance:
         total = _surprise(net.answers(pooled), labels[rows], 1, course.smoothing)
         slant = torch.where(mirrored, -leans[rows], leans[rows]) / 10
         known = ~slant.isnan()
-        total = total + functional.smooth_l1_loss(
-            net.slant(pooled)[known, 0], slant[known], beta=0.3
-        )
+        if known.any():  # the mean over no pole would be NaN, and stay in the weights
+            off = net.slant(pooled)[known, 0]
+            total = total + functional.smooth_l1_loss(off, slant[known], beta=0.3)
         return total + _misplaced(found, box)
 
-    return _fitted(glance, loss, np.arange(len(photos)), course)
+    return _fitted(glance, loss, np.arange(count), course)
 
 
 def fit_closer(photos: Photos, glance: Glance, closer: Closer, course: Course) -> Closer:
@@ -115,6 +115,8 @@ def _surprise(logits: Tensor, labels: Tensor, stage: int, smoothing: float) -> T
 def _misplaced(found: Tensor, box: Tensor) -> Tensor:
     """Corner distance plus generalised IoU (Rezatofighi et al. 2019), where there is a box."""
     known = ~box[:, 0].isnan()
+    if not known.any():
+        return found.sum() * 0
     a, b = found[known], box[known]
     low, high = torch.maximum(a[:, :2], b[:, :2]), torch.minimum(a[:, 2:], b[:, 2:])
     overlap = (high - low).clamp(min=0).prod(1)
@@ -163,6 +165,7 @@ def _fitted(net: Net, loss: Loss, rows: NDArray[np.int64], course: Course) -> Ne
             step += 1
             _follow(average, net, min(0.998, step / (step + 20)))
             spent.append(value.item())
+            assert math.isfinite(spent[-1]), "the loss is no number"
         seconds = time.perf_counter() - began
         _log.info("epoch %2d  loss %.4f  %5.1f s", epoch + 1, np.mean(spent), seconds)
     return average

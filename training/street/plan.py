@@ -11,10 +11,12 @@ __all__ = ["FULL", "TINY", "Plan"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`learn`: photos to fit to; `tune`: photos for temperatures and for int8 ranges; `natural`
-    and `speeds`: how many held-out photos measure the result."""
+    """`learn`: photos that both stages fit to; `read`: further ones for stage 2; `tune`: photos for
+    temperatures and int8 ranges; `natural` and `speeds`: how many held-out ones measure the
+    result."""
 
     learn: tuple[Order, ...]
+    read: tuple[Order, ...]
     tune: tuple[Order, ...]
     glance: Course
     closer: Course
@@ -27,22 +29,24 @@ class Plan:
 FULL = Plan(
     learn=(
         Order(start=0, count=9000),
-        Order(start=1_000_000, count=4500, sign_kind="speed_limit"),
+        Order(start=1_000_000, count=1500, sign_kind="speed_limit"),
     ),
+    read=(Order(start=1_001_500, count=3000, sign_kind="speed_limit"),),
     tune=(
         Order(start=2_000_000, count=1000),
         Order(start=3_000_000, count=500, sign_kind="speed_limit"),
     ),
-    glance=Course(epochs=20),
-    closer=Course(epochs=24),
+    glance=Course(epochs=16),
+    closer=Course(epochs=20),
 )
 """What ships. Speeds take many speed-limit signs: with 500 fewer than one in three is read."""
 
 TINY = Plan(
-    learn=(Order(start=0, count=160), Order(start=1_000_000, count=40, sign_kind="speed_limit")),
+    learn=(Order(start=0, count=160),),
+    read=(Order(start=1_000_000, count=40, sign_kind="speed_limit"),),
     tune=(Order(start=2_000_000, count=64),),
-    glance=Course(epochs=1, batch=32),
-    closer=Course(epochs=1, batch=32),
+    glance=Course(epochs=1),
+    closer=Course(epochs=1),
     glance_shape=(8, 8, 16, 16),
     closer_shape=(8, 8, 16, 16),
     natural=40,

@@ -12,7 +12,7 @@ import torch
 
 from training.street import card
 from training.street.calibrate import temperature
-from training.street.data import Photos, drawn, workers
+from training.street.data import Photos, drawn
 from training.street.evaluate import answers, held_out, opened, scored
 from training.street.export import described, exported, fingerprint, quantised, warmed
 from training.street.fit import fit_closer, fit_glance
@@ -25,17 +25,18 @@ __all__ = ["train"]
 _log = logging.getLogger(__name__)
 
 
-def train(plan: Plan, folder: Path, runs: Path) -> card.Card:
+def train(plan: Plan, folder: Path, runs: Path, *, threads: int) -> card.Card:
     """Draw, fit, quantise, calibrate, measure and describe; the model is written to `folder`.
 
-    `runs` keeps drawn photos and the float32 model between attempts.
+    `runs` keeps drawn photos and the float32 model between attempts. On a busy machine one of
+    `threads` is much faster than one per core, since they wait for each other.
     """
     _keep_memory()
-    torch.set_num_threads(workers())
+    torch.set_num_threads(threads)
     folder.mkdir(parents=True, exist_ok=True)
     clock = _Clock()
     with clock("draw"):
-        photos = drawn(plan.learn, kept=runs / "photos")
+        photos = drawn((*plan.learn, *plan.read), kept=runs / "photos")
         tuning = drawn(plan.tune, kept=runs / "photos")
     with clock("fit"):
         net = _fitted(plan, photos)
@@ -66,9 +67,10 @@ def train(plan: Plan, folder: Path, runs: Path) -> card.Card:
 
 
 def _fitted(plan: Plan, photos: Photos) -> StreetNet:
-    _log.info("stage 1: %d photos", len(photos))
-    glance = fit_glance(photos, Glance(plan.glance_shape), plan.glance)
-    _log.info("stage 2")
+    count = sum(order.count for order in plan.learn)
+    _log.info("stage 1: %d photos", count)
+    glance = fit_glance(photos, count, Glance(plan.glance_shape), plan.glance)
+    _log.info("stage 2: %d photos", len(photos))
     closer = fit_closer(photos, glance, Closer(plan.closer_shape), plan.closer)
     return StreetNet(glance, closer)
 
