@@ -82,6 +82,13 @@ def test_a_size_that_changes_labels_is_not_taken(
     assert [trial["accepted"] for trial in found["size"]["trials"]] == [True, True, False]
     assert found["answered"] == COUNT
     assert asked(gemini) == {"high": 60, "medium": COUNT, "low": 30}
+    models = [line.split("\t")[2] for line in vistoria("status").stdout.splitlines()[1:5]]
+    assert [model.partition(" ")[2] for model in models] == [
+        "(media_resolution high)",
+        "(media_resolution high, repeat 1)",
+        "(media_resolution medium)",
+        "(media_resolution low)",
+    ]
 
 
 def test_a_model_that_wavers_anyway_may_look_less_closely(

@@ -100,7 +100,12 @@ class Sized:
                     "usd_per_picture": usd(trial.average.money),
                     "accepted": trial.accepted,
                     "differences": {
-                        one.field: {"share": one.here.part, "repeat": one.repeat.part, "p": one.p}
+                        one.field: {
+                            "share": one.here.part,
+                            "at_most": one.here.high,
+                            "repeat": one.repeat.part,
+                            "p": one.p,
+                        }
                         for one in trial.differences
                     },
                 }
@@ -211,7 +216,6 @@ def _verdict(trial: Trial) -> str:
         return ""
     worst = min(trial.differences, key=lambda one: one.p)
     word = "accepted" if trial.accepted else "not accepted"
-    return (
-        f"; {word}: {worst.field} differs in {worst.here.part:.1%}, "
-        f"when repeated in {worst.repeat.part:.1%} (p = {worst.p:.2g})"
-    )
+    here = f"{worst.here.part:.1%} (at most {worst.here.high:.0%})"
+    again = f"when repeated in {worst.repeat.part:.1%} (p = {worst.p:.2g})"
+    return f"; {word}: {worst.field} differs in {here}, {again}"

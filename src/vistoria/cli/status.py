@@ -56,7 +56,7 @@ def command(context: click.Context, /, number: int | None, as_json: bool) -> Non
         ])  # fmt: skip
         return
     if len(all_of_them) > 1:
-        put_table(_COLUMNS, [_row(one) for one in all_of_them])
+        put_table(_COLUMNS, [_row(one, runs) for one in all_of_them])
         click.echo()
     last = next(one for one in all_of_them if one.run == chosen)
     put_facts(_facts(last, counts, path))
@@ -85,13 +85,25 @@ def _standings(ledger: Ledger, runs: Sequence[Run]) -> list[_Standing]:
     return found
 
 
-def _row(one: _Standing) -> tuple[object, ...]:
+def _row(one: _Standing, runs: Sequence[Run]) -> tuple[object, ...]:
     run, summary = one.run, one.summary
+    special = _special(run, runs)
+    model = f"{run.model} ({', '.join(special)})" if special else run.model
     return (
-        run.run_id, run.task, run.model, run.source, summary.total, summary.answered,
+        run.run_id, run.task, model, run.source, summary.total, summary.answered,
         sum(summary.failed.values()), summary.pending,
         format_money(one.costs.spent.money) if one.costs.spent.requests else "", one.state,
     )  # fmt: skip
+
+
+def _special(run: Run, runs: Sequence[Run]) -> list[str]:
+    """The settings that tell a run from others of the same task and model."""
+    alike = [r.settings for r in runs if (r.task, r.model) == (run.task, run.model)]
+    return [
+        f"{name.rpartition('.')[2]} {value}"
+        for name, value in run.settings.items()
+        if any(other.get(name) != value for other in alike)
+    ]
 
 
 def _facts(one: _Standing, counts: Sequence[FieldCount], ledger: Path) -> Iterator[tuple[str, str]]:
@@ -103,6 +115,8 @@ def _facts(one: _Standing, counts: Sequence[FieldCount], ledger: Path) -> Iterat
     ]
     if shown_of:
         yield "selection", ", ".join(shown_of)
+    if set_to := [f"{name} {value}" for name, value in run.settings.items() if value]:
+        yield "settings", ", ".join(set_to)
     yield "answered", f"{summary.answered:,} of {summary.total:,}"
     if summary.failed:
         yield "failed", reasons(summary.failed)
@@ -129,6 +143,7 @@ def _document(one: _Standing) -> dict[str, Any]:
         "selection": dict(run.selection),
         "task": run.task,
         "model": run.model,
+        "settings": dict(run.settings),
         "model_versions": summary.model_versions,
         "started_at": run.started_at,
         "total": summary.total,
