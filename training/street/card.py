@@ -93,7 +93,8 @@ def _counts(orders: tuple[Order, ...]) -> list[dict[str, object]]:
 def _page(card: Card, size: int) -> str:
     orders = (*card.plan.learn, *card.plan.read)
     speeds = sum(order.count for order in orders if order.sign_kind == "speed_limit")
-    total = {kind: sum(step[kind] for step in card.minutes.values()) for kind in ("wall", "cpu")}
+    steps = [step for name, step in card.minutes.items() if name != "draw"]
+    total = {kind: sum(step[kind] for step in steps) for kind in ("wall", "cpu")}
     return _PAGE.format(
         version=card.version,
         size=size / 2**20,
@@ -125,7 +126,7 @@ real streets its answers mean nothing. Train a student of your own for those.
   further ones for temperatures and int8 ranges. No photograph, no downloaded weights.
 - **Made by** `python -m training.street train` (two stages, AdamW, moving average of weights,
   static quantisation, a temperature per head where that helps): {cpu:.0f} processor minutes,
-  {wall:.0f} by the clock.
+  {wall:.0f} by the clock, besides drawing the scenes.
 - **Licence**: {licence}, as the project.
 
 ## How good it is

@@ -28,16 +28,19 @@ class Plan:
 
 FULL = Plan(
     learn=(
-        Order(start=0, count=9000),
-        Order(start=1_000_000, count=1500, sign_kind="speed_limit"),
+        Order(start=0, count=4000),
+        Order(start=1_000_000, count=1000, sign_kind="speed_limit"),
     ),
-    read=(Order(start=1_001_500, count=3000, sign_kind="speed_limit"),),
+    read=(
+        Order(start=4000, count=5000),
+        Order(start=1_001_000, count=3500, sign_kind="speed_limit"),
+    ),
     tune=(
         Order(start=2_000_000, count=1000),
         Order(start=3_000_000, count=500, sign_kind="speed_limit"),
     ),
-    glance=Course(epochs=16),
-    closer=Course(epochs=20),
+    glance=Course(epochs=14),
+    closer=Course(epochs=16),
 )
 """What ships. Speeds take many speed-limit signs: with 500 fewer than one in three is read."""
 
