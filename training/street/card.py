@@ -94,7 +94,8 @@ def _page(card: Card, size: int) -> str:
     orders = (*card.plan.learn, *card.plan.read)
     speeds = sum(order.count for order in orders if order.sign_kind == "speed_limit")
     steps = [step for name, step in card.minutes.items() if name != "draw"]
-    total = {kind: sum(step[kind] for step in steps) for kind in ("wall", "cpu")}
+    fitting = [taken for step, taken in card.minutes.items() if step != "draw"]
+    total = {kind: sum(taken[kind] for taken in fitting) for kind in ("wall", "cpu")}
     return _PAGE.format(
         version=card.version,
         size=size / 2**20,
