@@ -118,7 +118,8 @@ def test_what_can_be_cured_is_answered_and_the_rest_has_its_reason(
             reasons[address(number)] = lasting[kind]
     done = ask(server, folder)
     assert done.report.answered == ROWS - len(reasons)
-    assert dict(query(folder, "SELECT uri, reason FROM failures")) == reasons
+    failures = query(folder, "SELECT uri, reason FROM failures")
+    assert {uri: reason for uri, reason in failures} == reasons  # noqa: C416 - typed so
     once = [n for n in range(ROWS) if n not in chosen]
     assert {server.billed[address(n)] for n in once} == {1}
 

@@ -108,6 +108,7 @@ class Service:
             if not self._open:
                 spent = self.ledger.spending(work.run_id)
                 raise RunStopped(self.tab.broken(spent, most))
+            self._settled.clear()
             await self._settled.wait()
 
     def _settle(self, number: int, bill: Spend | None, most: Spend) -> None:
@@ -115,7 +116,6 @@ class Service:
         self.tab.spent += bill or most
         self.ledger.settle_call(number, bill)
         self._settled.set()
-        self._settled = asyncio.Event()
 
 
 def _tokens(replies: Sequence[Reply | ObservationError]) -> int:

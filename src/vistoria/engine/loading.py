@@ -7,7 +7,7 @@ import anyio
 import anyio.to_thread
 import stamina
 
-from vistoria.engine.work import Ready, Work
+from vistoria.engine.work import Work
 from vistoria.errors import ObservationError, RateLimited, TransientError, Unreachable
 from vistoria.events import Retrying, Sink
 from vistoria.records import ImageForm, ImageRef, Picture
@@ -29,18 +29,17 @@ class Loader:
             attempts=retries + 1, timeout=None, wait_initial=0.5, wait_max=60.0
         )
 
-    async def ready(self, work: Work) -> Ready:
-        """The work with a picture, or a reason why not, for each observation."""
+    async def pictures(self, work: Work) -> list[Picture | ObservationError]:
+        """A picture, or a reason why not, for each observation."""
         refs = [observation.image for observation in work.observations]
         if self._form.kind == "none":  # nothing is read, so no thread is needed
             first = self._load_here(refs)
         else:
             first = await anyio.to_thread.run_sync(self._load_here, refs, limiter=self._threads)
-        loaded = [
+        return [
             await self._load_again(ref) if isinstance(item, TransientError) else item
             for ref, item in zip(refs, first, strict=True)
         ]
-        return Ready(work, loaded)
 
     def _load_here(self, refs: Sequence[ImageRef]) -> list[_Loaded]:
         loaded: list[_Loaded] = []

@@ -200,8 +200,9 @@ class _Session:
     async def _work(self, asker: Asker) -> None:
         can = self._model.capabilities
         callers = self._limits.concurrency or (can.concurrency if can.local else _MOST)
-        recall = Recall(self._ledger, fresh=self._plan.fresh)
-        worker = Worker(asker, recall, cropped=bool(self._plan.run.settings.get("image.crop")))
+        cropped = bool(self._plan.run.settings.get("image.crop"))
+        recall = Recall(self._ledger, fresh=self._plan.fresh, cropped=cropped)
+        worker = Worker(asker, recall)
         send_work, receive_work = anyio.create_memory_object_stream[Work](_READERS)
         send, receive = anyio.create_memory_object_stream[Ready](
             callers if can.local else 2 * _CHUNK
@@ -212,7 +213,7 @@ class _Session:
                 tasks.start_soon(self._feed, send_work)
                 async with send:
                     for _ in range(min(_READERS, callers)):
-                        tasks.start_soon(self._read, receive_work.clone(), send.clone())
+                        tasks.start_soon(self._read, recall, receive_work.clone(), send.clone())
                 receive_work.close()
                 async with anyio.create_task_group() as workers, receive:
                     for _ in range(min(callers, self._plan.pending)):
@@ -259,17 +260,20 @@ class _Session:
                     )
 
     async def _read(
-        self, receive: MemoryObjectReceiveStream[Work], send: MemoryObjectSendStream[Ready]
-    ) -> None:
+        self, recall: Recall, receive: MemoryObjectReceiveStream[Work],
+        send: MemoryObjectSendStream[Ready],
+    ) -> None:  # fmt: skip
         """Loads images ahead, as long as those in memory are not too many."""
         together = self._model.capabilities.batch_size > 1
         async with receive, send:
             async for work in receive:
                 while self._held > _AHEAD:
+                    if self._freed.is_set():
+                        self._freed = anyio.Event()
                     await self._freed.wait()
                 if self._stop.is_set():
                     return
-                ready = await self._loader.ready(work)
+                ready = recall.look_up(work, await self._loader.pictures(work))
                 self._held += ready.bytes
                 for part in [ready] if together else ready.singles():
                     try:
@@ -288,7 +292,6 @@ class _Session:
                 finally:
                     self._held -= ready.bytes
                     self._freed.set()
-                    self._freed = anyio.Event()
                 self._record(attempts)
                 self._check_failures()
                 if self._stop.is_set():

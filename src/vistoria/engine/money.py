@@ -1,7 +1,9 @@
 """The bill of a run: the most that a call can cost, and what it came to."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from vistoria.errors import ObservationError, TransientError
 from vistoria.pricing import (
@@ -16,11 +18,12 @@ from vistoria.pricing import (
     text_tokens,
 )
 from vistoria.pricing import worst_case as worst
-from vistoria.records import Capabilities, Picture, Reply, Usage
+from vistoria.records import Capabilities, Charge, Picture, Reply, Usage
 from vistoria.task import Task
 
 # Tokens of an answer to a field, its name and punctuation included.
 _WRITTEN = {"choice": 10, "choices": 16, "number": 10, "boolean": 8, "text": 60, "boxes": 60}
+_Kind: TypeAlias = tuple[str, tuple[int | None, int | None] | None]
 _CALL = timedelta(minutes=10)  # no call takes longer, so that it pays at most a price of that time
 
 
@@ -42,6 +45,9 @@ class Tab:
         )
         self._rule: ImageRule | None = prices.image_rule(name) if charge else None
         self._text: dict[str, int] = {}
+        self._minute = 0
+        self._known: dict[_Kind, Spend] = {}
+        self._paid: tuple[int, Price | None] = (0, None)
         self.spent = Spend()
         """In this session, what was lost at its most."""
 
@@ -54,15 +60,30 @@ class Tab:
         """The most that one call can be billed."""
         if self._charge is None:
             return Spend(0, 1, 0)
+        if correction is not None:
+            return self._most(self._charge, task, picture, correction)
+        minute = int(time.time() / 60)
+        if minute != self._minute:  # prices change with the day, so none is kept for long
+            self._minute = minute
+            self._known.clear()
+        size = (picture.width, picture.height) if picture else None
+        key = (task.fingerprint, size)
+        if key not in self._known:
+            self._known[key] = self._most(self._charge, task, picture, None)
+        return self._known[key]
+
+    def _most(
+        self, charge: Charge, task: Task, picture: Picture | None, correction: str | None
+    ) -> Spend:
         image = None
         if self._rule is not None:
             width, height = (picture.width, picture.height) if picture else (None, None)
-            image = self._rule.tokens(width, height, self._charge.media_resolution).worst
+            image = self._rule.tokens(width, height, charge.media_resolution).worst
         now = datetime.now(UTC)
         price = self._tariff.dearest(now, now + _CALL) if self._tariff else None
         text = self._text_tokens(task) + (text_tokens(correction).worst if correction else 0)
         return worst(
-            price, text_tokens=text, image_tokens=image, output_tokens=self._charge.output_tokens
+            price, text_tokens=text, image_tokens=image, output_tokens=charge.output_tokens
         )
 
     def broken(self, spent: Spend, most: Spend) -> str:
@@ -112,9 +133,11 @@ class Tab:
             return Spend(0, 1, _total(usage))
         if not _total(usage):
             return None
-        return spent(
-            usage, self._tariff.at(datetime.fromtimestamp(sent, UTC)) if self._tariff else None
-        )
+        minute = int(sent / 60)
+        if self._paid[0] != minute:
+            when = datetime.fromtimestamp(sent, UTC)
+            self._paid = (minute, self._tariff.at(when) if self._tariff else None)
+        return spent(usage, self._paid[1])
 
     def _text_tokens(self, task: Task) -> int:
         known = self._text.get(task.fingerprint)

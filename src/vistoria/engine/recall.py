@@ -2,16 +2,16 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Sequence
 from hashlib import md5
 from typing import TypeAlias
 
-from vistoria.engine.work import Calls, Outcome
+from vistoria.engine.work import Calls, Outcome, Ready, Work
+from vistoria.errors import ObservationError
 from vistoria.ledger import Ledger
 from vistoria.records import ImageRef, Picture
 
-_RECENT = 20_000  # answers kept here until the ledger surely has them
+_RECENT = 5_000  # answers kept here until the ledger surely has them
 _Key: TypeAlias = tuple[int, int]
 
 
@@ -27,27 +27,30 @@ def identity(picture: Picture, ref: ImageRef, *, cropped: bool) -> int:
 class Recall:
     """The answers of one ledger, and those on their way."""
 
-    def __init__(self, ledger: Ledger, *, fresh: bool) -> None:
-        """`fresh`: answers from before this session do not count."""
-        self._ledger, self._fresh = ledger, fresh
+    def __init__(self, ledger: Ledger, *, fresh: bool, cropped: bool = False) -> None:
+        """`fresh`: answers from before this session do not count. `cropped`: images are cut to the
+        observation's box, so that the box is part of what is seen."""
+        self._ledger, self._fresh, self._cropped = ledger, fresh, cropped
         self._recent: OrderedDict[_Key, Outcome] = OrderedDict()
         self._asked: dict[_Key, asyncio.Future[Outcome]] = {}
 
-    def known(self, question_id: int, identities: Iterable[int]) -> Mapping[int, Outcome]:
-        """Identity → the answer that it was given before, of those that have one."""
-        wanted = list(identities)
-        found = {
-            number: self._recent[question_id, number]
-            for number in wanted
-            if (question_id, number) in self._recent
-        }
-        if self._fresh or len(found) == len(wanted):
-            return found
-        rest = [number for number in wanted if number not in found]
-        return found | {
-            number: Outcome(answer, None, Calls(), version, confidence, copied=True)
-            for number, answer, confidence, version in self._ledger.answers_to(question_id, rest)
-        }
+    def look_up(self, work: Work, loaded: Sequence[Picture | ObservationError]) -> Ready:
+        """The work with what is seen in each image; earlier answers to the same are `known`."""
+        seen = [
+            identity(item, o.image, cropped=self._cropped) if isinstance(item, Picture) else None
+            for item, o in zip(loaded, work.observations, strict=True)
+        ]
+        number = work.question_id
+        new = [s for s in seen if s is not None and (number, s) not in self._recent]
+        if new and not self._fresh:
+            for what, answer, confidence, version in self._ledger.answers_to(number, new):
+                outcome = Outcome(answer, None, Calls(), version, confidence, copied=True)
+                self._keep((number, what), outcome)
+        return Ready(work, loaded, seen)
+
+    def known(self, question_id: int, what: int) -> Outcome | None:
+        """The answer that the same image was given before, if it was looked up or is new."""
+        return self._recent.get((question_id, what))
 
     def under_way(self, question_id: int, number: int) -> "asyncio.Future[Outcome] | None":
         """What will come of asking about the same image, if that is under way."""
@@ -64,8 +67,13 @@ class Recall:
         if outcome is None or outcome.values is None:
             future.set_result(Outcome(error=outcome.error if outcome else None))
             return
-        copy = replace(outcome, calls=Calls(), copied=True)
+        copy = Outcome(
+            outcome.values, None, Calls(), outcome.model_version, outcome.confidence, copied=True
+        )
         future.set_result(copy)
-        self._recent[question_id, number] = copy
+        self._keep((question_id, number), copy)
+
+    def _keep(self, key: _Key, outcome: Outcome) -> None:
+        self._recent[key] = outcome
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)

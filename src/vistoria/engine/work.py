@@ -1,7 +1,7 @@
 """What travels through the engine: observations to ask about, and what came of asking."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from vistoria.errors import ObservationError
@@ -23,16 +23,24 @@ class Work:
 
     def single(self, index: int) -> "Work":
         """The work on one of them."""
-        pick = slice(index, index + 1)
-        return replace(self, ordinals=self.ordinals[pick], observations=self.observations[pick])
+        return self if len(self.ordinals) == 1 else self.part([index])
+
+    def part(self, indices: Sequence[int]) -> "Work":
+        """The work on some of them."""
+        return Work(
+            self.task, self.run_id, self.question_id,
+            [self.ordinals[i] for i in indices], [self.observations[i] for i in indices],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Work whose images are loaded; `loaded` holds a picture or the reason why there is none."""
+    """Work whose images are loaded; `loaded` holds a picture or the reason why there is none,
+    `seen` the identity of what the model will see in each picture (see `recall`)."""
 
     work: Work
     loaded: Sequence[Picture | ObservationError]
+    seen: Sequence[int | None]
 
     @property
     def bytes(self) -> int:
@@ -41,7 +49,8 @@ class Ready:
 
     def singles(self) -> "list[Ready]":
         """One each."""
-        return [Ready(self.work.single(i), [item]) for i, item in enumerate(self.loaded)]
+        each = enumerate(zip(self.loaded, self.seen, strict=True))
+        return [Ready(self.work.single(i), [item], [seen]) for i, (item, seen) in each]
 
 
 class Calls(NamedTuple):
@@ -52,7 +61,10 @@ class Calls(NamedTuple):
 
     def plus(self, tries: int, usage: Usage | None) -> "Calls":
         """With further calls."""
-        return Calls(self.tries + tries, _sum(self.usage, usage or NO_USAGE))
+        if usage is None or usage is NO_USAGE:
+            return Calls(self.tries + tries, self.usage)
+        both = usage if self.usage is NO_USAGE else _sum(self.usage, usage)
+        return Calls(self.tries + tries, both)
 
 
 @dataclass(frozen=True, slots=True)

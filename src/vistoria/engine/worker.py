@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vistoria.engine.ask import Asker, Elsewhere
 from vistoria.engine.caller import GaveUp
-from vistoria.engine.recall import Recall, identity
+from vistoria.engine.recall import Recall
 from vistoria.engine.work import Calls, Outcome, Ready, Work, attempt
 from vistoria.errors import AnswerInvalid, ObservationError, RunStopped, UserError
 from vistoria.records import Attempt, Picture, Reply
@@ -18,14 +18,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Worker:
-    """Asks one model; several of its calls may be under way at once.
-
-    `cropped`: images are cut to the observation's box, so that the box is part of what is seen.
-    """
+    """Asks one model; several of its calls may be under way at once."""
 
     asker: Asker
     recall: Recall
-    cropped: bool = False
 
     async def settle(self, ready: Ready) -> list[Attempt]:
         """One attempt per observation, in order, but none for what another process settles.
@@ -47,11 +43,7 @@ class Worker:
             return [attempt(ready.work, 0, ready.loaded[0], Outcome(error=error), None, times)]
 
     async def _settle(self, ready: Ready, started: float) -> list[Attempt]:
-        work, loaded = ready.work, ready.loaded
-        seen = [
-            identity(item, o.image, cropped=self.cropped) if isinstance(item, Picture) else None
-            for item, o in zip(loaded, work.observations, strict=True)
-        ]
+        work, loaded, seen = ready.work, ready.loaded, ready.seen
         outcomes = await self._outcomes(work, loaded, seen)
         times = (started, (time.time() - started) / len(loaded))
         return [
@@ -68,14 +60,13 @@ class Worker:
             for i, item in enumerate(loaded)
             if isinstance(item, ObservationError)
         }
-        known = self.recall.known(number, [s for s in seen if s is not None])
         first: dict[int, int] = {}
         waiting: dict[int, asyncio.Future[Outcome]] = {}
         for i, what in enumerate(seen):
             if what is None:
                 continue
-            if what in known:
-                outcomes[i] = known[what]
+            if (known := self.recall.known(number, what)) is not None:
+                outcomes[i] = known
             elif (future := self.recall.under_way(number, what)) is not None:
                 waiting[i] = future
             else:
@@ -107,7 +98,7 @@ class Worker:
     async def _ask(
         self, work: Work, indices: Sequence[int], pictures: Sequence[Picture]
     ) -> dict[int, Outcome]:
-        asked = work if len(work.ordinals) == len(indices) else _part(work, indices)
+        asked = work if len(work.ordinals) == len(indices) else work.part(indices)
         try:
             made = await self.asker.ask(asked, pictures)
         except ObservationError as error:
@@ -130,13 +121,6 @@ class Worker:
             before = outcome.calls
             return Outcome(error=error, calls=before.plus(*_calls(error)))
         return _read(work, again.replies[0], outcome.calls.plus(*again.calls))
-
-
-def _part(work: Work, indices: Sequence[int]) -> Work:
-    return Work(
-        work.task, work.run_id, work.question_id,
-        [work.ordinals[i] for i in indices], [work.observations[i] for i in indices],
-    )  # fmt: skip
 
 
 def _read(work: Work, reply: Reply | ObservationError, calls: Calls) -> Outcome:

@@ -4,10 +4,16 @@ import json
 import mimetypes
 from binascii import b2a_base64
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from vistoria.records import Picture
 from vistoria.task import Task
+
+
+@lru_cache(maxsize=256)
+def _mime_type(suffix: str) -> str:
+    return mimetypes.guess_type(f"a.{suffix}")[0] or "image/jpeg"
 
 
 class Request:
@@ -37,7 +43,7 @@ class Request:
         """The body for one picture, by value if its bytes are here, else by reference."""
         if task is not self._task:
             self._task, self._head = task, self._encoded_head(task)
-        mime_type = picture.mime_type or mimetypes.guess_type(picture.uri)[0] or "image/jpeg"
+        mime_type = picture.mime_type or _mime_type(picture.uri.rpartition(".")[2])
         # Prompt first and picture last, so that Google's prompt cache can serve the prompt.
         if picture.data is None:
             image = {"fileData": {"mimeType": mime_type, "fileUri": picture.uri}}
