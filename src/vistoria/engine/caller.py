@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
-from vistoria.engine.limits import Limit, Slot
+from vistoria.engine.limits import Limit
+from vistoria.engine.slot import Slot
 from vistoria.errors import (
     ObservationError,
     QuotaExhausted,
@@ -69,6 +70,8 @@ class Caller:
         Raises GaveUp, ServiceDown, QuotaExhausted, or what else `make` raises.
         """
         limit, tries = self._limit, _Tries()
+        if not limit.callers:
+            limit.learned.silent_since = None  # what happened long ago doesn't count
         limit.callers += 1
         try:
             while True:
@@ -110,8 +113,9 @@ class Caller:
         self._count(slot, error, tries)
 
     def _count(self, slot: Slot, error: TransientError, tries: "_Tries") -> None:
-        limit = self._limit
-        fine = limit.alive > slot.sent and not slot.look and limit.outage.began <= slot.sent
+        limit, learned = self._limit, self._limit.learned
+        alive = learned.alive > slot.sent and learned.outage.began <= slot.sent
+        fine = alive and not slot.look
         if isinstance(error, RateLimited):
             tries.refused += fine
         elif fine or (tries.counted and limit.suspects == limit.callers):
@@ -122,7 +126,8 @@ class Caller:
             raise GaveUp(error, tries.made, tries.usage) from error
 
     def _check_patience(self, error: TransientError, asked: float) -> None:
-        limit, now = self._limit, asyncio.get_running_loop().time()
+        limit, learned = self._limit, self._limit.learned
+        now = asyncio.get_running_loop().time()
         if isinstance(error, RateLimited) and asked > self._patience:
             resets_at = datetime.now(UTC) + timedelta(seconds=asked)
             spent = QuotaExhausted(
@@ -130,8 +135,8 @@ class Caller:
             )
             limit.exhausted(spent)
             raise spent from error
-        patience = self._patience if limit.alive > -math.inf else self._patience / 12
-        if limit.silent_since is not None and now - limit.silent_since > patience:
+        patience = self._patience if learned.alive > -math.inf else self._patience / 12
+        if learned.silent_since is not None and now - learned.silent_since > patience:
             raise ServiceDown(
                 f"{limit.service} has not answered for {patience / 60:.0f} minutes: {error}\n"
                 "  The same command goes on where this one stopped."
@@ -145,7 +150,7 @@ class _Tries:
     made: int = 0
     counted: int = 0
     refused: int = 0
-    usage: Usage = Usage()
+    usage: Usage = Usage()  # noqa: RUF009 - frozen
 
     def bill(self, error: TransientError) -> None:
         """Adds what a failed try was billed for."""

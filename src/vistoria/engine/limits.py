@@ -15,18 +15,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
-from vistoria.engine.outage import Outage
-from vistoria.engine.pace import Pace, Spacing
-from vistoria.engine.window import Window
+from vistoria.engine.lessons import Lessons
+from vistoria.engine.pace import Spacing
+from vistoria.engine.slot import Slot
 from vistoria.errors import ObservationError, QuotaExhausted, RateLimited, TransientError
 from vistoria.events import LimitChanged, Sink
 
-_RESTART = 4  # calls at once after an outage, doubling from there
-_SLOW = 30.0  # seconds: what is in flight for longer, and far longer than others, is a straggler
-_STALL = 10.0  # seconds without any answer that may be an outage
 _LOOKS = 8  # calls at once, at most, that look whether an outage is over
 _SPENT = 60.0  # seconds for which a spent quota is believed when nobody says how long
-_SAMPLE = 0.02  # seconds between two calls that are remembered for how many were in flight
 _TELL = 0.5  # seconds between two events
 
 
@@ -39,51 +35,6 @@ class Bounds:
     most: int = 256
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
-
-
-class Slot:
-    """Leave for one call. Say once what came of it; more is ignored."""
-
-    __slots__ = (
-        "_limit",
-        "look",
-        "number",
-        "others",
-        "sent",
-        "straggler",
-        "tokens",
-        "turn",
-        "turned_away",
-    )
-
-    def __init__(self, limit: "Limit", tokens: int) -> None:
-        """`tokens`: how many the call may take."""
-        self._limit = limit
-        self.tokens = tokens
-        self.turn: asyncio.Future[None] | None = None
-        self.number = -1
-        """Of the call, counting all of this service; -1 while it waits."""
-        self.sent = 0.0
-        """When it was let go, by the loop's clock."""
-        self.others = 0
-        """Calls in flight then."""
-        self.look = self.straggler = self.turned_away = False
-
-    def succeeded(self, tokens: int | None = None) -> None:
-        """The service answered, whatever it said; `tokens`: what it took, if known."""
-        self._limit._succeeded(self, tokens)
-
-    def refused(self, error: RateLimited) -> None:
-        """The service wants less."""
-        self._limit._refused(self, error)
-
-    def failed(self, error: TransientError) -> None:
-        """It failed in passing."""
-        self._limit._failed(self, error)
-
-    def abandoned(self) -> None:
-        """Nothing is known of it, because it was cancelled, or hit a bug of ours."""
-        self._limit._abandoned(self)
 
 
 class Limit:
@@ -99,21 +50,16 @@ class Limit:
         """`service` names it in events; `seed`: of the dice that spread waits."""
         self.service = service
         self.dice = Random(seed)
-        self.outage = Outage(self.dice)
-        self.alive = -math.inf
-        self.silent_since: float | None = None
+        self.learned = Lessons(bounds.start, bounds.most, self.dice)
         self.callers = self.suspects = 0
-        self.window = Window(bounds.start, bounds.most)
-        self.pace = Pace(self.dice)
         self._sinks: list[Sink] = []
         self._told: LimitChanged | None = None
         self._tell_at = 0.0
-        self._blame = 0.5  # of the number at once, rather than the rate, for refusals of late
-        self._many = False
-        self._blamed_before, self._blamed_at = 0, 0.0
-        self._cut_before = 0  # refusals of calls before this one had their effect on the window
         self._spent: tuple[float, QuotaExhausted] | None = None
         self._number = 0
+        self._stragglers = self._looking = 0
+        self._held_back = False
+        self._timer: asyncio.TimerHandle | None = None
         self._bind(bounds)
         self._settle_on(None)
 
@@ -128,7 +74,7 @@ class Limit:
         if limit is None or limit._busy_elsewhere():
             limit = cls._shared[service] = cls(service, bounds)
         elif bounds != limit._bounds:
-            limit.window.most = bounds.most
+            limit.learned.window.most = bounds.most
             limit._bind(bounds)
         return limit
 
@@ -145,17 +91,12 @@ class Limit:
     @property
     def concurrency(self) -> int:
         """Calls at once, at present."""
-        return min(self.window.size, self._bounds.most)
+        return min(self.learned.window.size, self._bounds.most)
 
     @property
     def rate(self) -> float | None:
         """Calls per second, at present; None: as many as `concurrency` gives."""
-        return self.pace.rate
-
-    @property
-    def straggling_after(self) -> float:
-        """Seconds after which a call in flight is a straggler: it doesn't keep others waiting."""
-        return max(_SLOW, 10.0 * self.window.latencies.median)
+        return self.learned.pace.rate
 
     @contextmanager
     def watched_by(self, sink: Sink) -> Iterator[None]:
@@ -239,7 +180,7 @@ class Limit:
         while (turn := self._next_turn()) is not None:
             at = self._opens(now)
             if at > now:
-                self._held_back = at == self.pace.due
+                self._held_back = at == self.learned.pace.due
                 self._wake_at(at)
                 return
             slot = (self._again or self._fresh).popleft()
@@ -257,17 +198,17 @@ class Limit:
 
     def _opens(self, now: float) -> float:
         """When the next call may go, if nothing else happens before."""
-        flying, bounds = len(self._flying), self._bounds
+        flying, bounds, learned = len(self._flying), self._bounds, self.learned
         if flying >= bounds.most:
             return math.inf
-        if self.outage.since is not None:
+        if learned.outage.since is not None:
             most = max(1, min(_LOOKS, bounds.most // 4))
-            return self.outage.due if self._looking < most else math.inf
-        if flying - self._stragglers >= self.window.size:
+            return learned.outage.due if self._looking < most else math.inf
+        if flying - self._stragglers >= learned.window.size:
             self._pass_by_stragglers(now)
-            if flying - self._stragglers >= self.window.size:
+            if flying - self._stragglers >= learned.window.size:
                 return self._stalled(now)
-        at = self.pace.due
+        at = learned.pace.due
         for spacing in self._fixed:
             at = max(at, spacing.due)
         return at
@@ -290,21 +231,18 @@ class Limit:
     def _let_go(self, slot: Slot, now: float, *, held_back: bool) -> None:
         self._number += 1
         slot.number, slot.sent, slot.others = self._number, now, len(self._flying)
-        if self.outage.since is not None:
+        if self.learned.outage.since is not None:
             slot.look = True
-            self.outage.look(now, self._looking)
+            self.learned.outage.look(now, self._looking)
             self._looking += 1
         self._flying[slot.number] = slot
-        if now - self._latest_at > _SAMPLE:
-            self._latest_at = now
-            self._latest.append(slot)
-        self.pace.sent(now, slot.number, held_back=held_back)
+        self.learned.sent(slot, now, held_back=held_back)
         for spacing, tokens in self._fixed.items():
             spacing.take(now, slot.tokens if tokens else 1)
 
     def _pass_by_stragglers(self, now: float) -> None:
         """The oldest calls in flight, if far slower than others or from before an outage."""
-        before = max(now - self.straggling_after, self.outage.began)
+        before = max(now - self.learned.straggling_after, self.learned.outage.began)
         for slot in self._flying.values():
             if slot.sent >= before:
                 return
@@ -315,109 +253,54 @@ class Limit:
     def _stalled(self, now: float) -> float:
         """When to suspect an outage because nothing comes back; begins it if that is now."""
         oldest = next(iter(self._flying.values())).sent
-        patience = max(_STALL, 5.0 * self.window.latencies.slow)
-        at = max(self._heard, oldest) + patience
+        at = max(self._heard, oldest) + self.learned.stalled_after
         if at > now:
             return at
-        self.outage.begin(now)
+        self.learned.outage.begin(now, stalled=True)
         self._tell(now)
-        return self.outage.due
+        return self.learned.outage.due
 
     # What came of it
 
-    def _end(self, slot: Slot) -> float | None:
-        """The time, unless the slot is not under way."""
-        if self._flying.pop(slot.number, None) is None:
-            return None
-        slot.number = -1
-        self._stragglers -= slot.straggler
-        self._looking -= slot.look
-        assert self._loop is not None
-        self._heard = self._loop.time()
-        return self._heard
-
-    def _succeeded(self, slot: Slot, tokens: int | None) -> None:
-        number = slot.number
-        full = len(self._flying) - self._stragglers >= self.window.size
+    def succeeded(self, slot: Slot, tokens: int | None) -> None:
+        """See `Slot`."""
+        full = len(self._flying) - self._stragglers >= self.learned.window.size
         now = self._end(slot)
         if now is None:
             return
-        self.alive = max(self.alive, slot.sent)
-        self.silent_since = None
-        if self.outage.answered(slot.sent):
-            self.window.restart(_RESTART)
-        full = full and bool(self._again or self._fresh)
-        self.window.answered(now - slot.sent, now, full=full)
-        self.pace.answered(number)
-        if self.window.latencies.median:
-            self.pace.at_most = max(100.0, 3 * self.window.size / self.window.latencies.median)
+        self.learned.answered(slot, now, full=full and bool(self._again or self._fresh))
         if tokens is not None and tokens != slot.tokens:
             for spacing, of_tokens in self._fixed.items():
                 if of_tokens:
                     spacing.settle(tokens - slot.tokens)
         self._go_on(now)
 
-    def _refused(self, slot: Slot, error: RateLimited) -> None:
-        number = slot.number
-        now = self._end(slot)
-        if now is None:
-            return
-        slot.turned_away = True
-        if self.silent_since is None:
-            self.silent_since = now
-        if not self._too_many(number, slot.others, error, now):
-            self.pace.refused(number, slot.sent, now, error.retry_after)
-        elif number >= self._cut_before:
-            self.window.cut(slot.others, now)
-            self._cut_before = self._number + 1
-        self._go_on(now)
-
-    def _too_many(self, number: int, others: int, error: RateLimited, now: float) -> bool:
-        """Whether a refusal was for too many at once, rather than too fast."""
-        if error.too is not None:
-            return error.too == "many"
-        if number >= self._blamed_before:  # those of one moment are one piece of evidence
-            self._blamed_before = self._number + 1
-            evidence = self._evidence(others)
-            if evidence < self._blame or now - self._blamed_at > 0.3:
-                self._blame += 0.2 * (evidence - self._blame)
-                self._blamed_at = now
-            if self._many and self._blame < 0.4:
-                self._many = False
-                self.window.forget()
-            elif not self._many and self._blame > 0.85:
-                self._many = True
-                self.pace.forget()
-        return self._many
-
-    def _evidence(self, others: int) -> float:
-        """That the number at once matters, 0 to 1."""
-        if others >= self.window.size - 1:  # as always, so look whether it has just grown
-            return 1.0 if self.window.trying else 0.0
-        return self._crowded(others)
-
-    def _crowded(self, others: int) -> float:
-        """The share of calls of late that were let through with fewer in flight, 0 to 1;
-        those with as many count half."""
-        taken = [slot.others for slot in self._latest if not slot.turned_away]
-        if not taken:
-            return 0.5
-        below, same = sum(n < others for n in taken), taken.count(others)
-        return (below + same / 2) / len(taken)
-
-    def _failed(self, slot: Slot, error: TransientError) -> None:
-        now = self._end(slot)
-        if now is None:
-            return
-        if self.silent_since is None:
-            self.silent_since = now
-        self.outage.failed(now, str(error), error.retry_after)
-        self._go_on(now)
-
-    def _abandoned(self, slot: Slot) -> None:
-        now = self._end(slot)
-        if now is not None:
+    def refused(self, slot: Slot, error: RateLimited) -> None:
+        """See `Slot`."""
+        if (now := self._end(slot)) is not None:
+            self.learned.refused(slot, error, now)
             self._go_on(now)
+
+    def failed(self, slot: Slot, error: TransientError) -> None:
+        """See `Slot`."""
+        if (now := self._end(slot)) is not None:
+            self.learned.failed(error, now)
+            self._go_on(now)
+
+    def abandoned(self, slot: Slot) -> None:
+        """See `Slot`."""
+        if (now := self._end(slot)) is not None:
+            self._go_on(now)
+
+    def _end(self, slot: Slot) -> float | None:
+        """The time, unless the slot is not under way."""
+        if self._flying.pop(slot.number, None) is None:
+            return None
+        self._stragglers -= slot.straggler
+        self._looking -= slot.look
+        assert self._loop is not None
+        self._heard = self._loop.time()
+        return self._heard
 
     def _go_on(self, now: float) -> None:
         if self._again or self._fresh:
@@ -427,12 +310,12 @@ class Limit:
 
     def _tell(self, now: float) -> None:
         self._tell_at = now + _TELL
-        rate = self.rate
+        rate, outage = self.rate, self.learned.outage
         event = LimitChanged(
             service=self.service,
             concurrency=self.concurrency,
             rate=None if rate is None else round(rate, 1 if rate < 100 else None),
-            outage=self.outage.said if self.outage.since is not None else None,
+            outage=outage.said if outage.since is not None else None,
         )
         if event != self._told:
             self._told = event
@@ -455,9 +338,7 @@ class Limit:
         self._flying: dict[int, Slot] = {}
         self._again: deque[Slot] = deque()
         self._fresh: deque[Slot] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._latest: deque[Slot] = deque(maxlen=100)
-        self._latest_at = 0.0
+        self._timer = None
         self._stragglers = self._looking = 0
         self._held_back = False
         self._heard = 0.0

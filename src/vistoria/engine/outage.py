@@ -20,6 +20,7 @@ class Outage:
         """When the next look may be taken."""
         self._dice = dice
         self._row = 0
+        self._stalled = False
         self._wait = _FIRST
 
     def failed(self, now: float, said: str, wait: float | None) -> None:
@@ -31,9 +32,10 @@ class Outage:
         if self.since is not None and wait is not None:
             self.due = max(self.due, now + wait)
 
-    def begin(self, now: float) -> None:
-        """Nothing gets through."""
+    def begin(self, now: float, *, stalled: bool = False) -> None:
+        """Nothing gets through; `stalled`: nothing comes back at all."""
         self.since = self.began = now
+        self._stalled = stalled
         self._wait = _FIRST
         self.due = now + self._wait * self._dice.uniform(0.5, 1.0)
 
@@ -46,7 +48,7 @@ class Outage:
     def answered(self, sent: float) -> bool:
         """A call sent at that time was answered; whether this ends an outage."""
         self._row = 0
-        if self.since is None or sent < self.since:
+        if self.since is None or (sent < self.since and not self._stalled):
             return False
         self.since = None
         return True

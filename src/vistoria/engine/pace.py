@@ -6,9 +6,13 @@ from random import Random
 _SLACK = 0.01  # seconds of calls that may be made up for when a timer fires late
 _TRIM, _COARSE = 0.01, 0.05  # shares of the rate that one refusal costs, if fast and if slow
 _FASTEST = 0.7  # growth per second at most: doubles each second
+_NOISIEST = 0.25  # share refused that only a limit explains
 _STORM = 0.1  # share refused from which the rate is measured anew rather than trimmed
 _STEPS = 50  # counts per second
 _MARGIN = 0.97  # of the rate of the last second that is used at first
+_OFTEN, _TOO_OFTEN = 0.015, 0.02  # share refused that riding a limit takes, and that it doesn't
+_TRIAL, _CALM = 150, 10.0  # calls; seconds after a limit was hit in which there is none
+_FORGET = 1.0 - 1e-5  # per call
 _PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 
 
@@ -68,6 +72,56 @@ class _Counts:
         return accepted, refused, (last - first) / _STEPS
 
 
+class _Noise:
+    """Refusals that come however slowly we go, as from a service that shares what it has.
+
+    When refusals have brought the rate down by a fifth without ever being many at once, a trial at
+    two thirds of it tells: if they go on, they are noise, and as many are overlooked from then on.
+    """
+
+    def __init__(self) -> None:
+        self.back_to = 0.0
+        """During a trial, the rate from which refusals brought us down; else 0."""
+        self._begin = self._end = 0.0
+        self._calls = self._count = 0
+        self._share = self._credit = 0.0
+
+    def try_slower(self, rate: float, now: float) -> None:
+        """A trial. It counts from when the service has seen the change."""
+        self.back_to, self._begin, self._end = rate, now + 1.0, now + 6.0
+        self._calls = self._count = 0
+
+    def sent(self, now: float) -> bool:
+        """A call goes out; whether this ends a trial."""
+        self._share *= _FORGET
+        self._credit = min(10.0, self._credit + 1.5 * self._share)
+        self._calls += now > self._begin
+        enough = self._calls >= _TRIAL or self._count >= 8 or now > self._end
+        return self.back_to > 0 and enough
+
+    def verdict(self) -> float | None:
+        """Ends a trial; the rate to go back to if refusals are noise."""
+        rate, self.back_to = self.back_to, 0.0
+        if self._count < 3 or self._count > 0.1 * self._calls:
+            return None
+        self._share = self._count / self._calls
+        return rate
+
+    def revoke(self) -> None:
+        """It's a limit after all."""
+        self._share = self._credit = self.back_to = 0.0
+
+    def explains(self, sent: float) -> bool:
+        """Whether the refusal of a call sent at that time is to be overlooked."""
+        if self.back_to:
+            self._count += sent > self._begin
+            return True
+        if self._credit < 1.0:
+            return False
+        self._credit -= 1.0
+        return True
+
+
 class Pace:
     """The rate of one service. `rate` is in calls per second; None until calls were too fast.
 
@@ -89,6 +143,7 @@ class Pace:
         self._counts = _Counts()
         self._numbers = 0  # of the latest call
         self._mark = 0  # refusals of calls before this one have had their effect
+        self._trimmed_at = -1.0
         self._trimmed = False  # the last thing that refusals did
         self._accepted = 0
         self._let_through = 0.0  # per second, before the latest refusal
@@ -98,6 +153,10 @@ class Pace:
         self._answer_time = 0.02  # seconds until a refusal is known
         self._lately: deque[int] = deque(maxlen=6)  # refused calls
         self._dry_since = self._refused_at = -1.0
+        self._noise = _Noise()
+        self._hard_hit = -1.0
+        self._often = 0.0  # share of about 200 calls that was refused
+        self._peak = 0.0  # what the rate was before refusals brought it down little by little
         self._pauses, self._paused = 0, 0.0
         self._scout: int | None = None
         self._marks: deque[tuple[float, int]] = deque([(0.0, 0)], maxlen=4)
@@ -114,10 +173,13 @@ class Pace:
         self._latest, self._numbers = now, number
         self._counts.sent(now)
         self._accepted += 1
+        self._often *= 0.995
         if self.rate is None:
             self._next = max(self._next, now - _SLACK) + 1.0 / self.at_most
             return
-        if held_back:
+        if self._noise.sent(now):
+            self.rate = self._peak = self._noise.verdict() or 1.5 * self.rate
+        elif held_back and not self._noise.back_to:
             self._creep(gap)
         self._next = max(self._next, now - _SLACK) + 1.0 / self.rate
         if self._pauses and self._scout is None:
@@ -132,12 +194,15 @@ class Pace:
     def refused(self, number: int, sent: float, now: float, wait: float | None) -> None:
         """That call was too fast; `wait`: seconds that the service asks for."""
         self._accepted -= 1
+        self._often += 0.005
         self._counts.refused(sent)
         self._answer_time += 0.2 * (now - sent - self._answer_time)
         self._lately.append(number)
         if sent - self._refused_at > 0.5:
             self._dry_since = sent
         self._refused_at = sent
+        if self._noise.explains(sent) and not self._nearly_all_refused(number):
+            return
         if number < self._mark:
             if self._trimmed:  # sent at the same rate: the more there are, the more it's too much
                 assert self.rate is not None
@@ -146,9 +211,10 @@ class Pace:
         accepted, _, seconds = self._counts.before(sent)
         self._let_through = accepted / max(seconds, 0.1)
         if self.rate is None:
-            self.rate = max(5.0, _MARGIN * self._let_through)
+            self.rate = max(5.0, 0.5 * self._let_through)
             self._heed()
             self._seeking = self._numbers < 100
+            self._hit_hard(sent)
         elif self._nearly_all_refused(number):
             self._pause(now, wait)
         else:
@@ -171,6 +237,7 @@ class Pace:
         if late > 0:
             growth = min(_FASTEST, growth * 10.0 ** min(late, 4.0))
         self.rate *= 1.0 + growth * seconds
+        self._peak = max(self._peak, self.rate)
 
     @property
     def _trim(self) -> float:
@@ -194,10 +261,30 @@ class Pace:
             self.rate = min(self.rate, max(_MARGIN * accepted / seconds, self.rate / 2))
             self._heed()
             self._seeking = accepted < 10
-        else:
+            if refused >= max(8, _NOISIEST * calls):
+                self._hit_hard(sent)
+        elif sent - self._trimmed_at > 0.25:
             self.rate *= 1.0 - self._trim
             self._heed()
-            self._trimmed = True
+            self._trimmed, self._trimmed_at = True, sent
+        else:
+            self.rate -= min(0.5, self._trim * self.rate)
+        if self._often < _OFTEN:
+            self._peak = self.rate
+        elif self._often > _TOO_OFTEN and 20.0 < self.rate < 0.8 * self._peak:
+            self._try_slower(sent)
+
+    def _try_slower(self, sent: float) -> None:
+        assert self.rate is not None
+        if sent > self._hard_hit + _CALM:
+            self._noise.try_slower(self._peak, sent)
+            self.rate *= 2 / 3
+
+    def _hit_hard(self, now: float) -> None:
+        """It's a limit, so what the rate was before doesn't matter."""
+        assert self.rate is not None
+        self._peak, self._hard_hit, self._often = self.rate, now, 0.01
+        self._noise.revoke()
 
     def _nearly_all_refused(self, number: int) -> bool:
         if self._pauses and self._scout is not None:
@@ -207,6 +294,7 @@ class Pace:
     def _pause(self, now: float, wait: float | None) -> None:
         if not self._pauses:
             self._measure()
+            self._hit_hard(now)
         seconds = min(_LONGEST_PAUSE, _PAUSE * 1.5**self._pauses) * self._dice.uniform(0.8, 1.2)
         seconds = max(seconds, wait or 0.0)
         self._busy += max(0.0, now - self._latest) + seconds
