@@ -28,7 +28,33 @@ Refusal: TypeAlias = Literal["over", "taken", "answered"]
 answered meanwhile."""
 
 
-def open_call(db: sqlite3.Connection, call: Call) -> int | Refusal:
+class Sums:
+    """What each run has spent, within one transaction: read once, `write` it at the end."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        """`db` must be in a transaction that lasts until `write`."""
+        self._db = db
+        self._spent: dict[int, Spend] = {}
+
+    def of(self, run_id: int) -> Spend:
+        """Open and lost calls counted at their most; what is unknown counts 0."""
+        if run_id not in self._spent:
+            self._spent[run_id] = spending(self._db, run_id)
+        return self._spent[run_id]
+
+    def add(self, run_id: int, requests: int, money: int, tokens: int) -> None:
+        """Further calls of a run, or less than was reserved."""
+        self._spent[run_id] = self.of(run_id) + Spend(money, requests, tokens)
+
+    def write(self) -> None:
+        """Stores them."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO spending VALUES (?, ?, ?, ?)",
+            [(run, s.requests, s.money, s.tokens) for run, s in self._spent.items()],
+        )
+
+
+def open_call(db: sqlite3.Connection, sums: Sums, call: Call) -> int | Refusal:
     """The number of the call, now recorded as open, or why it may not be sent."""
     key = (call.question_id, call.ordinal)
     answered = (
@@ -37,7 +63,7 @@ def open_call(db: sqlite3.Connection, call: Call) -> int | Refusal:
     since = " AND run_id >= ?"
     if db.execute(answered + since, (*key, call.run_id)).fetchone():
         return "answered"
-    if not call.ceiling.fits(spending(db, call.run_id), Spend(), call.most):
+    if not call.ceiling.fits(sums.of(call.run_id), Spend(), call.most):
         return "over"
     most = call.most
     try:
@@ -49,12 +75,14 @@ def open_call(db: sqlite3.Connection, call: Call) -> int | Refusal:
         )  # fmt: skip
     except sqlite3.IntegrityError:
         return "taken"
-    _spend(db, call.run_id, most.requests, most.money or 0, most.tokens or 0)
+    sums.add(call.run_id, most.requests, most.money or 0, most.tokens or 0)
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def settle_call(db: sqlite3.Connection, call_id: int, bill: Spend | None) -> None:
+def settle_call(
+    db: sqlite3.Connection, sums: Sums, call_id: int, bill: Spend | None
+) -> None:  # fmt: skip
     """Replaces the most a call can cost by its bill; None: the outcome is lost, the most stays."""
     if bill is None:
         db.execute("UPDATE calls SET state = 'lost' WHERE call_id = ?", (call_id,))
@@ -66,7 +94,7 @@ def settle_call(db: sqlite3.Connection, call_id: int, bill: Spend | None) -> Non
         (bill.requests, bill.money, bill.tokens, call_id),
     )
     saved = zip((bill.requests, bill.money, bill.tokens), most, strict=True)
-    _spend(db, run_id, *((paid or 0) - (reserved or 0) for paid, reserved in saved))
+    sums.add(run_id, *((paid or 0) - (reserved or 0) for paid, reserved in saved))
 
 
 def spending(db: sqlite3.Connection, run_id: int) -> Spend:
@@ -96,12 +124,3 @@ def lost_calls(db: sqlite3.Connection, run_id: int) -> list[int]:
         (run_id,),
     )
     return [row[0] for row in rows]
-
-
-def _spend(db: sqlite3.Connection, run_id: int, requests: int, money: int, tokens: int) -> None:
-    db.execute(
-        "INSERT INTO spending VALUES (?, ?, ?, ?) ON CONFLICT (run_id) DO UPDATE SET "
-        "requests = requests + excluded.requests, money = money + excluded.money, "
-        "tokens = tokens + excluded.tokens",
-        (run_id, requests, money, tokens),
-    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from vistoria.errors import UserError
-from vistoria.ledger._calls import Call, Refusal, open_call, settle_call
+from vistoria.ledger._calls import Call, Refusal, Sums, open_call, settle_call
 from vistoria.ledger._connection import connect
 from vistoria.ledger._manifest import transaction
 from vistoria.pricing import Spend
@@ -133,15 +133,17 @@ class Writer:
     def _commit(self, items: Sequence[_Item]) -> None:
         attempts: list[Attempt] = []
         with transaction(self._db):
+            sums = Sums(self._db)
             for item in items:
                 if isinstance(item, _Settling):
-                    settle_call(self._db, item.call_id, item.bill)
+                    settle_call(self._db, sums, item.call_id, item.bill)
                 elif isinstance(item, Sequence):
                     attempts += item
             self._db.executemany(_INSERT, map(_row, attempts))
             for item in items:  # last, so that they see what has just been answered and paid
                 if isinstance(item, _Opening):
-                    item.result = open_call(self._db, item.call)
+                    item.result = open_call(self._db, sums, item.call)
+            sums.write()
 
     def _tell(self, items: Sequence[_Item]) -> None:
         """Wakes those who wait: each event loop once, however many calls it opened."""
