@@ -93,7 +93,6 @@ def _counts(orders: tuple[Order, ...]) -> list[dict[str, object]]:
 def _page(card: Card, size: int) -> str:
     orders = (*card.plan.learn, *card.plan.read)
     speeds = sum(order.count for order in orders if order.sign_kind == "speed_limit")
-    steps = [step for name, step in card.minutes.items() if name != "draw"]
     fitting = [taken for step, taken in card.minutes.items() if step != "draw"]
     total = {kind: sum(taken[kind] for taken in fitting) for kind in ("wall", "cpu")}
     return _PAGE.format(
