@@ -20,6 +20,7 @@ from vistoria.records import Attempt
 
 _COMMIT_ROWS = 1_000
 _COMMIT_SECONDS = 0.5
+_MOST_WAITING = 5_000  # attempts given and not yet on disk, so that memory stays bounded
 _COLUMNS = (
     "ordinal", "run_id", "question_id", "status", "reason", "retryable", "detail", "answer",
     "confidence", "model_version", "input_tokens", "output_tokens", "thinking_tokens",
@@ -48,11 +49,12 @@ _Item: TypeAlias = "Sequence[Attempt] | _Opening | _Settling | threading.Event |
 
 
 class Writer:
-    """Takes attempts and calls from any thread; a full queue makes the giver wait."""
+    """Takes attempts and calls from any thread; too many attempts make the giver wait."""
 
     def __init__(self, path: Path) -> None:
         """Starts the thread, which has a connection of its own."""
-        self._queue: queue.Queue[_Item] = queue.Queue(4096)
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._given = self._written = 0  # attempts, each counted by one thread
         self._error: Exception | None = None
         self._db = connect(path)
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
@@ -61,6 +63,9 @@ class Writer:
     def add(self, attempts: Sequence[Attempt]) -> None:
         """Hands over finished attempts; raises UserError when an earlier commit failed."""
         self._raise_error()
+        while self._given - self._written > _MOST_WAITING:
+            time.sleep(0.001)
+        self._given += len(attempts)
         self._queue.put(attempts)
 
     async def open_call(self, call: Call) -> int | Refusal:
@@ -102,6 +107,7 @@ class Writer:
             except sqlite3.Error as error:
                 # Kept for the giver; the thread goes on emptying the queue so that nobody hangs.
                 self._error = error
+            self._written += sum(len(item) for item in items if isinstance(item, Sequence))
             self._tell(items)
             if items[-1] is None:
                 return
