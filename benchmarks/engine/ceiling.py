@@ -17,7 +17,7 @@ from benchmarks.engine.session import start, warm
 from benchmarks.service import Service
 from vistoria.pricing import Ceiling, Price, load_prices
 
-_ABREAST = 6  # cases at a time
+_ABREAST = 8  # cases at a time
 _TOKENS = 5_000  # about the most that one call may take
 
 
@@ -42,7 +42,7 @@ class Case:
 def draw(number: int) -> Case:
     """A case; budgets are for a part of the rows, or for somewhat more than all."""
     dice = random.Random(number)
-    rows = dice.randint(3, 24)
+    rows = dice.randint(3, 12)
     calls = dice.uniform(0.1, 1.2) * rows
     money = calls * _TOKENS * 1e-6
     budgets = (f"{max(money, 0.006):.6f} USD", f"{int(max(calls, 1))} requests",
@@ -53,7 +53,7 @@ def draw(number: int) -> Case:
         rows=rows,
         at_once=dice.randint(1, 12),
         processes=dice.choice([1, 1, 1, 2, 3, 8]),
-        kills=dice.choice([0, 0, 1, 2, 3]),
+        kills=dice.choice([0, 0, 1, 1, 2]),
         budget=budget,
     )
 
@@ -102,7 +102,7 @@ def play(context: ForkServerContext, service: Service, folder: Path, case: Case)
     for session in range(case.kills + 1):
         workers = [start(context, flags) for _ in range(case.processes)]
         if session < case.kills:
-            time.sleep(dice.uniform(0.05, 0.8))
+            time.sleep(dice.uniform(0.05, 0.6))
             for worker in workers if dice.random() < 0.5 else workers[:1]:
                 killed += worker.is_alive()
                 worker.kill()
