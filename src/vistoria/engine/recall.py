@@ -11,7 +11,7 @@ from vistoria.errors import ObservationError
 from vistoria.ledger import Ledger
 from vistoria.records import ImageRef, Picture
 
-_RECENT = 5_000  # answers kept here until the ledger surely has them
+_RECENT = 2_000  # answers kept here until the ledger surely has them
 _Key: TypeAlias = tuple[int, int]
 
 

@@ -20,7 +20,7 @@ from vistoria.records import Attempt
 
 _COMMIT_ROWS = 1_000
 _COMMIT_SECONDS = 0.5
-_MOST_WAITING = 5_000  # attempts given and not yet on disk, so that memory stays bounded
+_MOST_WAITING = 2_000  # attempts given and not yet on disk, so that memory stays bounded
 _COLUMNS = (
     "ordinal", "run_id", "question_id", "status", "reason", "retryable", "detail", "answer",
     "confidence", "model_version", "input_tokens", "output_tokens", "thinking_tokens",
