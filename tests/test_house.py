@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CODE = sorted(p for d in ("src", "training", "benchmarks") for p in (ROOT / d).rglob("*.py"))
+CODE = sorted(
+    path
+    for folder in ("src", "training", "benchmarks")
+    for path in (ROOT / folder).rglob("*.py")
+    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+)
 BANNED = ("manager", "handler", "helper", "utils", "core", "processor", "pipeline")
 
 
