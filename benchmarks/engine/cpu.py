@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -12,6 +13,7 @@ from benchmarks.bars import Bar, at_least, at_most, run
 from benchmarks.engine.photos import write_photos
 from benchmarks.engine.runs import command, finish, settings
 from benchmarks.service import Service
+from vistoria.images._decode import open_image
 from vistoria.task import load_task
 
 _ROOT = Path(__file__).parents[2]
@@ -35,6 +37,7 @@ def cpu(folder: Path, quick: bool) -> Iterator[Bar]:
         genai = _slope(few, many, lambda n: _rival("semaphore", python, service, folder, n))
         lone = _slope(few // 4, few, lambda n: _rival("guide", python, service, folder, n))
     named = {"bare aiohttp": median(floor), "vistoria run": median(ours),
+             "vistoria run, of which the check that no photo is broken": _check(folder, few),
              "vistoria run, a folder's first listing": listing,
              "google-genai with a semaphore": genai, "the guide's loop": lone}  # fmt: skip
     for name, seconds in named.items():
@@ -65,6 +68,15 @@ def _listing(service: Service, folder: Path, count: int) -> float:
     """A first look at the photos: size, time and place of each."""
     words = command("photos", "--limit", str(count), "--ledger", f"list-{count}.sqlite")
     return _spent(lambda: finish(_plan(words), folder, service.env))
+
+
+def _check(folder: Path, count: int) -> float:
+    """What reading each photo to its end costs; bare aiohttp sends broken ones too."""
+    photos = [path.read_bytes() for path in sorted((folder / "photos").rglob("*.jpg"))[:count]]
+    started = time.process_time()
+    for data in photos:
+        open_image(data, 10**9).check()
+    return (time.process_time() - started) / count * 1_000
 
 
 def _plan(words: Sequence[str]) -> list[str]:
