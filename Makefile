@@ -46,9 +46,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install -q -c constraints.txt -e '.[demo]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[demo,truth]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install -q -c constraints.txt -e '.[demo,dev,gemini,heic,notebook]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[demo,dev,gemini,heic,notebook,truth]'
 	@touch $@
