@@ -7,6 +7,8 @@ VistoriaError
 │  ├─ MissingExtra      a package of an extra is not installed; the install line
 │  ├─ TaskError         a task file is wrong; file and line
 │  └─ AccessDenied      the service refuses the person: which role, key or API is missing
+│     ├─ SignInMissing  no credentials on this machine
+│     └─ SignInFailed   there are some, and the service gives no token for them
 ├─ TransientError       try again, after `retry_after` seconds if given; never charged to the image
 │  └─ RateLimited       too fast, or too many at once: also lowers the limit
 ├─ ObservationError     this image fails for good: a row with a reason, the run goes on
@@ -95,6 +97,14 @@ class TaskError(UserError):
 
 class AccessDenied(UserError):
     """A service refuses the person, not the image: credentials, a role or an API is missing."""
+
+
+class SignInMissing(AccessDenied):
+    """There are no credentials on this machine."""
+
+
+class SignInFailed(AccessDenied):
+    """There are credentials, and no token is given for them: ended, revoked, not allowed."""
 
 
 class TransientError(VistoriaError):

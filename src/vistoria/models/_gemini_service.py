@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from vistoria.errors import ConfigError
-from vistoria.models._google_auth import GoogleCredentials
+from vistoria.google_account import GoogleAccount, GoogleSettings
 from vistoria.models._http import base_url
 
 _RESOURCE = re.compile(r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/.+")
@@ -33,6 +33,8 @@ class Service(Protocol):
     """Who is billed and limited, and where."""
     regional: bool
     """Bound to a region, which costs more for newer models."""
+    batch: bool
+    """Takes batch jobs: those belong to a Cloud project."""
 
     async def target(self) -> Target:
         """Where to post; raises AccessDenied or TransientError if there is no way in."""
@@ -135,12 +137,13 @@ class _Vertex:
     """Vertex AI of a Cloud project, with the credentials found on this machine."""
 
     by_reference = frozenset({"gs"})
+    batch = True
 
     def __init__(self, base: str, path: str, location: str, project: str | None) -> None:
         self.account = f"{base} {project or ''} {location}"
         self.regional = location != "global"
         self._base, self._path, self._location = base, path, location
-        self._credentials = GoogleCredentials(project)
+        self._credentials = GoogleAccount(GoogleSettings(project=project))
         self._url: str | None = None
 
     async def target(self) -> Target:
@@ -164,6 +167,8 @@ class _Vertex:
 
 class _Keyed:
     """The Developer API, or Vertex AI in "express mode": a key instead of a project."""
+
+    batch = False
 
     def __init__(self, url: str, key: str, by_reference: frozenset[str]) -> None:
         self.by_reference = by_reference

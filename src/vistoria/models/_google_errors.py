@@ -1,14 +1,7 @@
-"""What Google's error answers mean, and who must act.
+"""What Gemini's error answers mean, and who must act; see `vistoria.google_problem`."""
 
-An error body is `{"error": {"code", "message", "status", "details": [...]}}`; of the details,
-google.rpc.ErrorInfo gives a stable reason with facts, google.rpc.RetryInfo the time to wait.
-"""
-
-import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 from vistoria.errors import (
     AccessDenied,
@@ -20,43 +13,10 @@ from vistoria.errors import (
     UserError,
     VistoriaError,
 )
+from vistoria.google_problem import CAUSES, Problem, cause, read_problem
 from vistoria.models._gemini_family import retired
 from vistoria.models._http import Answer, common_error, retry_after
 
-_CAUSES: Mapping[str, str] = {
-    "SERVICE_DISABLED": (
-        "the API {service} is off in {consumer}; enable it at {activationUrl} and try again in "
-        "a few minutes"
-    ),
-    "IAM_PERMISSION_DENIED": (
-        "the account you run as lacks {permission} on {resource}; grant it roles/aiplatform.user"
-    ),
-    "CONSUMER_INVALID": "there is no {consumer}, or you may not use it; check `project`",
-    "CONSUMER_SUSPENDED": "{consumer} is suspended; see the Cloud console",
-    "USER_PROJECT_DENIED": (
-        "the account you run as may not charge {consumer}; grant it "
-        "roles/serviceusage.serviceUsageConsumer there"
-    ),
-    "BILLING_DISABLED": (
-        "billing is off in {consumer}; turn it on at https://console.cloud.google.com/billing"
-    ),
-    "ACCESS_TOKEN_EXPIRED": "your sign-in has ended; run `gcloud auth application-default login`",
-    "CREDENTIALS_MISSING": (
-        "the request went out without credentials; run `gcloud auth application-default login`"
-    ),
-    "ACCESS_TOKEN_TYPE_UNSUPPORTED": (
-        "Vertex AI takes no such credentials; run `gcloud auth application-default login`"
-    ),
-    "API_KEY_INVALID": (
-        "the API key is not valid; make one at https://aistudio.google.com/apikey and set "
-        "GEMINI_API_KEY"
-    ),
-    "API_KEY_SERVICE_BLOCKED": "the API key may not call {service}; widen its restrictions",
-    "ACCOUNT_STATE_INVALID": "the account behind the credentials is off or deleted",
-}
-"""google.rpc.ErrorInfo reason → what to do."""
-
-_KEY = re.compile(r"(api_key:|AIza)[\w.-]{8,}")  # Google repeats the key that it refuses
 _BAD_KEY = re.compile(r"api key (not valid|not found|expired)|valid api key", re.IGNORECASE)
 _ACCOUNT = re.compile(
     r"aiplatform|generativelanguage|vertexai|agent platform|project|organi[sz]ation|billing"
@@ -86,82 +46,27 @@ _SCHEMA = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A read error answer. `facts` are those of its ErrorInfo; `wait` is in seconds."""
-
-    said: str
-    state: str
-    reason: str
-    facts: Mapping[str, str]
-    wait: float | None
-
-
 def google_error(answer: Answer, *, model: str, uri: str, by_reference: bool) -> VistoriaError:
     """The error that an answer of status ≥ 300 stands for.
 
     `model`: its plain name. `uri`: of the image; `by_reference` if Google was to fetch it.
     """
-    problem = read_problem(answer)
+    problem = read_problem(answer.status, answer.body)
+    if problem.wait is None:
+        problem = replace(problem, wait=retry_after(answer.headers))
     found: VistoriaError | None = None
     if answer.status == 400:
         found = _bad_request(problem, model, by_reference)
     elif answer.status == 401:
-        found = AccessDenied(f"Google refuses the credentials: {_cause(problem)}")
+        found = AccessDenied(f"Google refuses the credentials: {cause(problem)}")
     elif answer.status == 403:
         if by_reference and _about_picture(problem, uri):
             found = _forbidden(problem, uri)
         else:
-            found = AccessDenied(f"Google denies access: {_cause(problem)}")
+            found = AccessDenied(f"Google denies access: {cause(problem)}")
     elif answer.status == 404:
         found = _not_found(problem, model, by_reference)
     return found or common_error(answer, f"Google: {problem.said}", problem.wait)
-
-
-def read_problem(answer: Answer) -> Problem:
-    """What the body says, whatever its form: a proxy may answer in HTML."""
-    try:
-        body = json.loads(answer.body)
-        error = (body[0] if isinstance(body, list) else body)["error"]
-        said = str(error["message"])
-    except (ValueError, LookupError, TypeError):
-        text = " ".join(answer.body[:300].decode("utf-8", "replace").split())
-        error, said = {}, f"HTTP {answer.status} {text}"
-    details = [entry for entry in error.get("details") or () if isinstance(entry, dict)]
-    info = _detail(details, "ErrorInfo")
-    facts = info.get("metadata")
-    delay = _detail(details, "RetryInfo").get("retryDelay")
-    return Problem(
-        said=_KEY.sub(r"\1…", said if len(said) <= 600 else said[:599] + "…"),
-        state=str(error.get("status") or ""),
-        reason=str(info.get("reason") or ""),
-        facts=facts if isinstance(facts, dict) else {},
-        wait=_duration(delay) if isinstance(delay, str) else retry_after(answer.headers),
-    )
-
-
-def _detail(details: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    return next((e for e in details if str(e.get("@type")).endswith(f"google.rpc.{kind}")), {})
-
-
-def _duration(text: str) -> float | None:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)s", text)
-    return float(found[1]) if found else None
-
-
-class _Facts(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return f"the {key}"
-
-
-def _cause(problem: Problem) -> str:
-    advice = _CAUSES.get(problem.reason)
-    if advice is None:
-        return problem.said
-    service = problem.facts.get("service", "")
-    library = f"https://console.cloud.google.com/apis/library/{service}"
-    facts = {"activationUrl": library, **problem.facts}
-    return f"{advice.format_map(_Facts(facts))}\n  Google: {problem.said}"
 
 
 def _bad_request(problem: Problem, model: str, by_reference: bool) -> VistoriaError | None:
@@ -179,15 +84,15 @@ def _bad_request(problem: Problem, model: str, by_reference: bool) -> VistoriaEr
 def _bad_way_in(problem: Problem) -> VistoriaError | None:
     said = problem.said
     if problem.reason.startswith("API_KEY") or _BAD_KEY.search(said):
-        known = problem.reason in _CAUSES
+        known = problem.reason in CAUSES
         return AccessDenied(
-            _cause(problem) if known else f"{_CAUSES['API_KEY_INVALID']}\n  Google: {said}"
+            cause(problem) if known else f"{CAUSES['API_KEY_INVALID']}\n  Google: {said}"
         )
     if "agents are being provisioned" in said:
         # A project's first call by reference; Google makes the reader of its buckets meanwhile.
         return TransientError(f"Google: {said}", retry_after=problem.wait or 60.0)
     if problem.state == "FAILED_PRECONDITION" and _ACCOUNT.search(said):
-        return AccessDenied(f"Google denies access: {_cause(problem)}")
+        return AccessDenied(f"Google denies access: {cause(problem)}")
     return None
 
 
@@ -212,7 +117,7 @@ def _about_picture(problem: Problem, uri: str) -> bool:
         return True
     if uri in problem.said or _STORE.search(problem.said):
         return True
-    return problem.reason not in _CAUSES and not _ACCOUNT.search(problem.said)
+    return problem.reason not in CAUSES and not _ACCOUNT.search(problem.said)
 
 
 def _forbidden(problem: Problem, uri: str) -> ImageForbidden:
