@@ -152,6 +152,7 @@ class Capabilities:
 
     `batch_size`: pictures per call, 1 for a service. `concurrency`: calls at once to begin with.
     `local`: computes in this process, so `concurrency` is bound by cores, not by a service.
+    `blocking`: also has `answer`, which computes in the thread that calls it (`models.Blocking`).
     `service`: names what is limited together: model, account and endpoint. `charge`: what decides
     the price of a call; None where there is none to pay. `resolutions`: values of the model's
     option `media_resolution`, the finest first, if it has one.
@@ -161,6 +162,7 @@ class Capabilities:
     batch_size: int = 1
     concurrency: int = 16
     local: bool = False
+    blocking: bool = False
     service: str = ""
     charge: Charge | None = None
     resolutions: tuple[str, ...] = ()

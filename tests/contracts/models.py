@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from PIL import Image
 
 from vistoria import registry
 from vistoria.errors import UnknownName
-from vistoria.models import Model
+from vistoria.models import Blocking, Model
 from vistoria.records import Picture, Reply
 from vistoria.task import Field, Task
 
@@ -128,6 +128,13 @@ class ModelContract:
         await model.aclose()
         assert len(together) == size
         assert [_values(task, reply) for reply in together] == [_values(task, r) for r in alone]
+
+    async def test_answers_the_same_in_the_calling_thread(self, model: Model) -> None:
+        if not model.capabilities.blocking:
+            return
+        task, pictures = self.answerable(model), [picture(number, model) for number in range(3)]
+        assert cast("Blocking", model).answer(task, pictures) == await model.ask(task, pictures)
+        await model.aclose()
 
     async def test_takes_many_calls_at_once(self, model: Model) -> None:
         task = self.answerable(model)

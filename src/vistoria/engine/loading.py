@@ -1,5 +1,6 @@
-"""Loads images in threads, several per hop, and again where a store failed in passing."""
+"""Loads images in threads, again where a store failed in passing."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
@@ -13,9 +14,10 @@ from vistoria.events import Retrying, Sink
 from vistoria.records import ImageForm, ImageRef, Picture
 
 Load: TypeAlias = Callable[[ImageRef, ImageForm], Picture]
-_Loaded: TypeAlias = Picture | ObservationError | TransientError
+Loaded: TypeAlias = Picture | ObservationError | TransientError
 
 _THREADS = 8  # images being loaded at once; more only compete for the cores
+_CONNECTIONS = 64  # the same for those that come over a network
 
 
 class Loader:
@@ -25,35 +27,53 @@ class Loader:
         """`load` may be called in threads; `retries`: tries of one image after the first."""
         self._load, self._form, self._emit = load, form, emit
         self._threads = anyio.CapacityLimiter(_THREADS)
+        self._connections = anyio.CapacityLimiter(_CONNECTIONS)
         self._again = stamina.AsyncRetryingCaller(
             attempts=retries + 1, timeout=None, wait_initial=0.5, wait_max=60.0
         )
 
     async def pictures(self, work: Work) -> list[Picture | ObservationError]:
         """A picture, or a reason why not, for each observation."""
-        refs = [observation.image for observation in work.observations]
         if self._form.kind == "none":  # nothing is read, so no thread is needed
-            first = self._load_here(refs)
+            first: Sequence[Loaded] = self.load(work)
+        elif self.far(work):  # all at once: each takes a while, and hardly any of a core
+            refs = [observation.image for observation in work.observations]
+            first = await asyncio.gather(*map(self._fetch, refs))
         else:
-            first = await anyio.to_thread.run_sync(self._load_here, refs, limiter=self._threads)
+            first = await anyio.to_thread.run_sync(self.load, work, limiter=self._threads)
+        return await self.again(work, first)
+
+    def far(self, work: Work) -> bool:
+        """Whether some image must come over a network."""
+        return self._form.kind != "none" and any(
+            "://" in (uri := observation.image.uri) and not uri.startswith("file:")
+            for observation in work.observations
+        )
+
+    def load(self, work: Work) -> list[Loaded]:
+        """One try for each image, in the calling thread."""
+        return [self._try(observation.image) for observation in work.observations]
+
+    async def again(self, work: Work, first: Sequence[Loaded]) -> list[Picture | ObservationError]:
+        """What `load` returned, once those that failed in passing were tried again."""
         return [
-            await self._load_again(ref) if isinstance(item, TransientError) else item
-            for ref, item in zip(refs, first, strict=True)
+            await self._load_again(observation.image) if isinstance(item, TransientError) else item
+            for observation, item in zip(work.observations, first, strict=True)
         ]
 
-    def _load_here(self, refs: Sequence[ImageRef]) -> list[_Loaded]:
-        loaded: list[_Loaded] = []
-        for ref in refs:
-            try:
-                loaded.append(self._load(ref, self._form))
-            except (ObservationError, TransientError) as error:
-                loaded.append(error)
-        return loaded
+    def _try(self, ref: ImageRef) -> Loaded:
+        try:
+            return self._load(ref, self._form)
+        except (ObservationError, TransientError) as error:
+            return error
+
+    async def _fetch(self, ref: ImageRef) -> Loaded:
+        return await anyio.to_thread.run_sync(self._try, ref, limiter=self._connections)
 
     async def _load_again(self, ref: ImageRef) -> Picture | ObservationError:
         async def load() -> Picture:
             return await anyio.to_thread.run_sync(
-                self._load, ref, self._form, limiter=self._threads
+                self._load, ref, self._form, limiter=self._connections
             )
 
         call: Callable[[], Awaitable[Picture]] = load

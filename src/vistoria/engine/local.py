@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from vistoria.engine.ask import Asker, Direct, Service
 from vistoria.engine.caller import Caller
+from vistoria.engine.compute import Compute
 from vistoria.engine.limits import Bounds, Limit
 from vistoria.engine.loading import Load, Loader
 from vistoria.engine.money import Tab
@@ -24,7 +25,7 @@ from vistoria.engine.worker import Worker
 from vistoria.errors import AnswerLost, RunStopped, first_error
 from vistoria.events import Settled, Sink, Spent, Started, Stopping
 from vistoria.ledger import Ledger, Outcome
-from vistoria.models import Model
+from vistoria.models import Blocking, Model
 from vistoria.pricing import Ceiling, PriceTable, Spend, load_prices
 from vistoria.records import Attempt
 
@@ -141,8 +142,7 @@ class _Session:
             self._skip(lost)
         outcome: Outcome = "failed"
         try:
-            with ExitStack() as watching:
-                await self._work(self._asker(session_id, watching))
+            await self._work(session_id)
             outcome = report.outcome
         finally:
             self._ledger.flush()
@@ -197,30 +197,52 @@ class _Session:
         caller = Caller(limit, retries=limits.retries, patience=limits.patience, emit=self._emit)
         return Service(self._model, self._ledger, caller, self._tab, session_id)
 
-    async def _work(self, asker: Asker) -> None:
-        can = self._model.capabilities
-        callers = self._limits.concurrency or (can.concurrency if can.local else _MOST)
+    async def _work(self, session_id: int) -> None:
+        """Feeds, watches, and has the model answer in the way that it can."""
         cropped = bool(self._plan.run.settings.get("image.crop"))
         recall = Recall(self._ledger, fresh=self._plan.fresh, cropped=cropped)
-        worker = Worker(asker, recall)
-        send_work, receive_work = anyio.create_memory_object_stream[Work](_READERS)
-        send, receive = anyio.create_memory_object_stream[Ready](
-            callers if can.local else 2 * _CHUNK
-        )
+        send, receive = anyio.create_memory_object_stream[Work](_READERS)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch, tasks.cancel_scope)
-                tasks.start_soon(self._feed, send_work)
-                async with send:
-                    for _ in range(min(_READERS, callers)):
-                        tasks.start_soon(self._read, recall, receive_work.clone(), send.clone())
-                receive_work.close()
-                async with anyio.create_task_group() as workers, receive:
-                    for _ in range(min(callers, self._plan.pending)):
-                        workers.start_soon(self._settle, worker, receive.clone())
+                tasks.start_soon(self._feed, send)
+                if self._model.capabilities.blocking:
+                    await self._compute(recall, receive)
+                else:
+                    await self._ask(session_id, recall, receive)
                 tasks.cancel_scope.cancel()  # the watcher
         except BaseExceptionGroup as group:
             raise first_error(group) from None
+
+    async def _compute(self, recall: Recall, receive: MemoryObjectReceiveStream[Work]) -> None:
+        threads = self._limits.concurrency or self._model.capabilities.concurrency
+        compute = Compute(cast("Blocking", self._model), self._loader, recall, threads)
+
+        async def work_on(receive: MemoryObjectReceiveStream[Work]) -> None:
+            async with receive:
+                async for work in receive:
+                    if not self._took(await compute.settle(work)):
+                        return
+
+        async with anyio.create_task_group() as workers, receive:
+            for _ in range(2 * threads):  # so that a batch waits wherever a thread gets free
+                workers.start_soon(work_on, receive.clone())
+
+    async def _ask(
+        self, session_id: int, recall: Recall, works: MemoryObjectReceiveStream[Work]
+    ) -> None:
+        can = self._model.capabilities
+        callers = self._limits.concurrency or (can.concurrency if can.local else _MOST)
+        send, receive = anyio.create_memory_object_stream[Ready](
+            callers if can.local else 2 * _CHUNK
+        )
+        with ExitStack() as watching:
+            worker = Worker(self._asker(session_id, watching), recall)
+            async with anyio.create_task_group() as workers, works, send, receive:
+                for _ in range(min(_READERS, callers)):
+                    workers.start_soon(self._read, recall, works.clone(), send.clone())
+                for _ in range(min(callers, self._plan.pending)):
+                    workers.start_soon(self._settle, worker, receive.clone())
 
     async def _watch(self, scope: anyio.CancelScope) -> None:
         """Once stopped, gives calls in flight some time, then ends them."""
@@ -292,15 +314,16 @@ class _Session:
                 finally:
                     self._held -= ready.bytes
                     self._freed.set()
-                self._record(attempts)
-                self._check_failures()
-                if self._stop.is_set():
+                if not self._took(attempts):
                     return
 
-    def _check_failures(self) -> None:
+    def _took(self, attempts: list[Attempt]) -> bool:
+        """Records them; whether to go on."""
+        self._record(attempts)
         limit, rate = self._limits.max_failure_rate, self._report.failure_rate()
         if limit is not None and rate > limit:
             self._end(f"{rate:.0%} of observations failed (limit {limit:.0%})")
+        return not self._stop.is_set()
 
     def _end(self, why: str) -> None:
         """Stops the run by a rule; what is in flight is finished first."""

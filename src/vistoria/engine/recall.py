@@ -1,6 +1,7 @@
 """Knows which images were asked about already, so that the same picture is asked about once."""
 
 import asyncio
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import md5
@@ -25,7 +26,10 @@ def identity(picture: Picture, ref: ImageRef, *, cropped: bool) -> int:
 
 
 class Recall:
-    """The answers of one ledger, and those on their way."""
+    """The answers of one ledger, and those on their way.
+
+    Threads may call `look_up`, `known` and `keep`; the rest belongs to the event loop.
+    """
 
     def __init__(self, ledger: Ledger, *, fresh: bool, cropped: bool = False) -> None:
         """`fresh`: answers from before this session do not count. `cropped`: images are cut to the
@@ -33,6 +37,7 @@ class Recall:
         self._ledger, self._fresh, self._cropped = ledger, fresh, cropped
         self._recent: OrderedDict[_Key, Outcome] = OrderedDict()
         self._asked: dict[_Key, asyncio.Future[Outcome]] = {}
+        self._reading = threading.Lock()
 
     def look_up(self, work: Work, loaded: Sequence[Picture | ObservationError]) -> Ready:
         """The work with what is seen in each image; earlier answers to the same are `known`."""
@@ -43,7 +48,9 @@ class Recall:
         number = work.question_id
         new = [s for s in seen if s is not None and (number, s) not in self._recent]
         if new and not self._fresh:
-            for what, answer, confidence, version in self._ledger.answers_to(number, new):
+            with self._reading:
+                found = list(self._ledger.answers_to(number, new))
+            for what, answer, confidence, version in found:
                 outcome = Outcome(answer, None, Calls(), version, confidence, copied=True)
                 self._keep((number, what), outcome)
         return Ready(work, loaded, seen)
@@ -66,12 +73,16 @@ class Recall:
         future = self._asked.pop((question_id, number))
         if outcome is None or outcome.values is None:
             future.set_result(Outcome(error=outcome.error if outcome else None))
-            return
+        else:
+            future.set_result(self.keep(question_id, number, outcome))
+
+    def keep(self, question_id: int, number: int, outcome: Outcome) -> Outcome:
+        """Remembers an answer; returns what it is for the next equal image."""
         copy = Outcome(
             outcome.values, None, Calls(), outcome.model_version, outcome.confidence, copied=True
         )
-        future.set_result(copy)
         self._keep((question_id, number), copy)
+        return copy
 
     def _keep(self, key: _Key, outcome: Outcome) -> None:
         self._recent[key] = outcome

@@ -112,7 +112,7 @@ class Worker:
         self, work: Work, picture: Picture, reply: Reply | ObservationError, calls: Calls
     ) -> Outcome:
         """The parsed answer; an answer that does not fit is asked for once more."""
-        outcome = _read(work, reply, calls)
+        outcome = read_reply(work, reply, calls)
         if not isinstance(outcome.error, AnswerInvalid) or isinstance(reply, ObservationError):
             return outcome
         try:
@@ -120,10 +120,11 @@ class Worker:
         except ObservationError as error:
             before = outcome.calls
             return Outcome(error=error, calls=before.plus(*_calls(error)))
-        return _read(work, again.replies[0], outcome.calls.plus(*again.calls))
+        return read_reply(work, again.replies[0], outcome.calls.plus(*again.calls))
 
 
-def _read(work: Work, reply: Reply | ObservationError, calls: Calls) -> Outcome:
+def read_reply(work: Work, reply: Reply | ObservationError, calls: Calls) -> Outcome:
+    """What a reply comes to: an answer that fits the task, or the reason why there is none."""
     calls = calls.plus(0, reply.usage)
     if isinstance(reply, ObservationError):
         return Outcome(error=reply, calls=calls)

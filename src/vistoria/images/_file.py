@@ -30,8 +30,12 @@ def read_file(path: str, max_bytes: int) -> bytes:
             raise NotAnImage(f"{path!r} is not a file but a folder, pipe or device")
         if found.st_size > max_bytes:
             raise _too_large(path, found.st_size, max_bytes)
-        with open(path, "rb") as file:  # noqa: PTH123
-            data = file.read(max_bytes + 1)
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            # What is asked for is allocated, so ask for no more than there is; one byte more tells
+            # whether the file has grown.
+            data = file.read(found.st_size + 1)
+            while found.st_size < len(data) <= max_bytes and (more := file.read(1 << 20)):
+                data += more
     except (FileNotFoundError, NotADirectoryError):
         raise ImageMissing(f"there is no file {path!r}") from None
     except PermissionError:

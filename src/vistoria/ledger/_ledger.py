@@ -35,8 +35,8 @@ _STATES: Mapping[State, Sequence[str]] = {
 class Ledger:
     """An SQLite file; see `schema.sql` for its tables, which any SQL tool can read.
 
-    Use it as a context manager. One thread at a time may call it, besides `record`, which any
-    thread may.
+    Use it as a context manager. One thread at a time may call it; `record` any thread at any time,
+    and `answers_to` one besides.
     """
 
     def __init__(self, path: Path, *, create: bool = True) -> None:

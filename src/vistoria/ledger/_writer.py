@@ -45,6 +45,8 @@ class _Settling:
     bill: Spend | None
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _Item: TypeAlias = "Sequence[Attempt] | _Opening | _Settling | threading.Event | None"
 
 
@@ -184,4 +186,4 @@ def _row(a: Attempt) -> tuple[Any, ...]:
 
 
 def _json(value: object) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return None if value is None else _encode(value)

@@ -16,7 +16,7 @@ from vistoria.errors import ObservationError
 from vistoria.records import Capabilities, Picture, Reply
 from vistoria.task import Task
 
-__all__ = ["Model"]
+__all__ = ["Blocking", "Model"]
 
 
 class Model(Protocol):
@@ -44,3 +44,15 @@ class Model(Protocol):
 
     async def aclose(self) -> None:
         """Close connections."""
+
+
+class Blocking(Model, Protocol):
+    """A model that computes, so that loading and answering can share one hop to a thread.
+
+    Declared by `capabilities.blocking`.
+    """
+
+    def answer(
+        self, task: Task, pictures: Sequence[Picture]
+    ) -> Sequence[Reply | ObservationError]:
+        """As `ask`, in the calling thread; several threads may call it at once."""
