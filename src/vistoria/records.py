@@ -219,3 +219,26 @@ class Attempt:
     tries: int = 1
     started_at: float = 0.0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a reviewer said about one field of a sampled unit.
+
+    `part`: 0, or 1 for the later half of a pair. `verdict`: a "value", "unclear" (a person cannot
+    tell), or "retracted" (undone). `value`: None where the field does not apply. `simulated`: made
+    up from a known truth, not by a person. `adjudicates`: settles a disagreement. `label_seen`: the
+    reviewer saw the machine's label before. `decided_at`: ISO 8601, UTC.
+    """
+
+    sample_id: int
+    item: int
+    part: int
+    field: str
+    verdict: Literal["value", "unclear", "retracted"]
+    value: Value
+    reviewer: str
+    simulated: bool = False
+    adjudicates: bool = False
+    label_seen: bool = False
+    decided_at: str = ""

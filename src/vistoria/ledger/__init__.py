@@ -2,23 +2,43 @@
 
 from vistoria.ledger._calls import Call, Refusal
 from vistoria.ledger._costs import Costs
+from vistoria.ledger._decisions import Certificate
 from vistoria.ledger._evidence import Past, Scope
 from vistoria.ledger._ledger import Ledger
 from vistoria.ledger._reading import Field, Summary
+from vistoria.ledger._reviews import Reviews
 from vistoria.ledger._runs import Run, RunSpec
+from vistoria.ledger._samples import (
+    Method,
+    Purpose,
+    Sample,
+    SampledUnit,
+    SampleSpec,
+    Sheet,
+    Unit,
+)
 from vistoria.ledger._sessions import Outcome, RunState
 
 __all__ = [
     "Call",
+    "Certificate",
     "Costs",
     "Field",
     "Ledger",
+    "Method",
     "Outcome",
     "Past",
+    "Purpose",
     "Refusal",
+    "Reviews",
     "Run",
     "RunSpec",
     "RunState",
+    "Sample",
+    "SampleSpec",
+    "SampledUnit",
     "Scope",
+    "Sheet",
     "Summary",
+    "Unit",
 ]

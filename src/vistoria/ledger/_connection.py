@@ -6,14 +6,15 @@ from pathlib import Path
 
 from vistoria.errors import ConfigError
 
-SCHEMA_VERSION = 1
+SCHEMA = ("schema.sql", "review.sql")
+"""Each script brings a ledger one version further, so an older ledger is completed when opened."""
 
 
 def connect(path: Path, *, create: bool = True) -> sqlite3.Connection:
     """A connection in WAL mode; makes the file and its tables when `create` and they are missing.
 
     Raises ConfigError when there is no ledger (and `create` is false), when the file is not one,
-    or when another version of Vistoria wrote it.
+    or when a newer version of Vistoria wrote it.
     """
     if not create and not path.exists():
         raise ConfigError(f"no ledger at {str(path)!r}; start with `vistoria run`")
@@ -24,33 +25,37 @@ def connect(path: Path, *, create: bool = True) -> sqlite3.Connection:
         # FULL survives power loss; it costs a sixth of NORMAL's speed at 1,000 rows a commit.
         db.execute("PRAGMA synchronous = FULL")
         _create_tables(db)
-        found = db.execute("PRAGMA user_version").fetchone()[0]
+        found = _version(db)
     except sqlite3.DatabaseError as error:
         db.close()
         raise ConfigError(f"cannot open the ledger {str(path)!r}: {error}") from error
-    if found != SCHEMA_VERSION:
+    if found != len(SCHEMA):
         db.close()
         raise ConfigError(
-            f"the ledger {str(path)!r} has schema {found}, this Vistoria writes {SCHEMA_VERSION}; "
+            f"the ledger {str(path)!r} has schema {found}, this Vistoria writes {len(SCHEMA)}; "
             "use the version that wrote it, or name another file with --ledger"
         )
     return db
 
 
 def _create_tables(db: sqlite3.Connection) -> None:
-    if db.execute("PRAGMA user_version").fetchone()[0]:
+    if _version(db) >= len(SCHEMA):
         return
     db.execute("BEGIN IMMEDIATE")  # two processes may open a new ledger at once
     try:
-        if not db.execute("PRAGMA user_version").fetchone()[0]:
-            schema = (files("vistoria.ledger") / "schema.sql").read_text()
-            for statement in _statements(schema):
+        for name in SCHEMA[_version(db) :]:
+            for statement in _statements((files("vistoria.ledger") / name).read_text()):
                 db.execute(statement)
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute(f"PRAGMA user_version = {len(SCHEMA)}")
         db.execute("COMMIT")
     except BaseException:
         db.execute("ROLLBACK")
         raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    found: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return found
 
 
 def _statements(script: str) -> list[str]:

@@ -17,6 +17,7 @@ from vistoria.ledger._costs import Costs, costs, field_costs
 from vistoria.ledger._evidence import Past, Scope, past, scope
 from vistoria.ledger._manifest import Complete, Manifest, integers
 from vistoria.ledger._reading import Field, Summary
+from vistoria.ledger._reviews import Reviews
 from vistoria.ledger._runs import Run, RunSpec
 from vistoria.ledger._sessions import Outcome, RunState, Sessions
 from vistoria.ledger._writer import Writer
@@ -43,6 +44,7 @@ class Ledger:
         """Opens `path`; raises ConfigError when it cannot."""
         self.path = path
         self._db = connect(path, create=create)
+        self.reviews = Reviews(self._db)
         self._sessions = Sessions(self._db, path)
         self._manifest: Manifest | None = None
         self._writer: Writer | None = None
