@@ -13,15 +13,9 @@ from vistoria.events import Sink
 from vistoria.job import open_job
 from vistoria.ledger import Ledger
 from vistoria.progress import Display, in_notebook, show_progress
-from vistoria.project import (
-    ImagesSection,
-    Project,
-    RunSection,
-    SourceSection,
-    TaskSection,
-    load_project,
-)
+from vistoria.project import Project, load_project
 from vistoria.result import Result
+from vistoria.sections import ImagesSection, RunSection, SourceSection, TaskSection
 from vistoria.task import Task
 
 __all__ = ["run"]

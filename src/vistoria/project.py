@@ -11,7 +11,7 @@
 In the file, relative paths (a source without a scheme, a task file, a model file that is there, the
 ledger) are relative to the file; in the environment and in flags, to the current folder. In the
 environment a list is written `a,b` and a table `key=value,key=value`; an empty variable counts as
-not set.
+not set. GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION stand below all of these.
 """
 
 import os
@@ -19,23 +19,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    PrivateAttr,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
-from vistoria import records
 from vistoria.errors import ConfigError
+from vistoria.sections import (
+    GoogleSection,
+    ImagesSection,
+    ModelSection,
+    RunSection,
+    Section,
+    SourceSection,
+    TaskSection,
+    masked,
+)
 from vistoria.task.file import names_file
 from vistoria.task.rule import near
 from vistoria.task.toml_text import TomlError, TomlText, read_toml
@@ -44,112 +42,14 @@ __all__ = ["Project", "Setting", "find_project", "load_project"]
 
 FILE_NAME = "vistoria.toml"
 
-_FLAGS = {"source.address": "SOURCE", "source.columns": "--column"}
-_SECRET = re.compile(r"(key|token|secret|password|credentials?|store)$", re.IGNORECASE)
-_PASSWORD = re.compile(r"(://)[^/@\s]+@")
+_FLAGS = {
+    "source.address": "SOURCE",
+    "source.columns": "--column",
+    "google.project": "--google-project",
+}
+# Where Google's own tools keep the same settings: their "location" is where models answer.
+_STANDARD = {"google.project": "GOOGLE_CLOUD_PROJECT", "google.region": "GOOGLE_CLOUD_LOCATION"}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-
-
-def _split(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _pairs(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-    if not all(equals for _, equals, _ in pairs):
-        raise ValueError("write a table as key=value,key=value")
-    return {key.strip(): given.strip() for key, _, given in pairs}
-
-
-_Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_split)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Keep secrets out of logs and tracebacks."""
-        for name, value in super().__repr_args__():
-            yield name, masked(name or "", value)
-
-
-class SourceSection(_Section):
-    """`[source]`: which rows; see `sources.SourceOptions` and `sources.Selection`."""
-
-    address: str | None = None
-    table: str | None = None
-    query: str | None = None
-    profile: str | None = None
-    columns: Annotated[dict[str, str], BeforeValidator(_pairs)] = {}
-    where: str | None = None
-    limit: PositiveInt | None = None
-    sample: PositiveInt | None = None
-    seed: int = 0
-
-
-class ImagesSection(_Section):
-    """`[images]`: `records.ImageSettings`, and options for the object store (`store`)."""
-
-    max_side: PositiveInt | None = None
-    crop: bool = False
-    crop_margin: NonNegativeFloat = 0.2
-    max_bytes: PositiveInt = 50_000_000
-    max_pixels: PositiveInt = 200_000_000
-    store: Annotated[dict[str, Any], BeforeValidator(_pairs)] = {}
-
-    @property
-    def settings(self) -> records.ImageSettings:
-        """What is to be done to images."""
-        return records.ImageSettings(**self.model_dump(exclude={"store"}))
-
-
-class TaskSection(_Section):
-    """`[task]`: a ready task or a file, and which of its fields (none: all)."""
-
-    name: str | None = None
-    fields: _Names = ()
-
-
-class ModelSection(_Section):
-    """`[model]`: `provider:model`, and any option of that model; the model checks them."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: str | None = None
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Everything but the name."""
-        return dict(self.model_extra or {})
-
-
-class RunSection(_Section):
-    """`[run]`: the ledger, how hard to work and how much to spend.
-
-    `concurrency`: calls at once (None: what the model takes). `retries`: tries after the first.
-    `max_failure_rate`: stop when a larger share of observations fails (None: never).
-    `confirm_above`, `confirm_cost`: ask before a run over more observations, or of a higher
-    estimate, than this. `patience`: seconds for which a service that answers nothing is waited
-    for. `budget`: what the run may spend at most, "25 USD", "5M tokens" or both; `prices`: a file
-    of prices that go before ours. `ambiguous`: "ask" again or "skip" what a killed run had asked.
-    """
-
-    ledger: Path = Path(".vistoria/ledger.sqlite")
-    concurrency: PositiveInt | None = None
-    retries: NonNegativeInt = 8
-    max_failure_rate: Annotated[float, Field(ge=0, le=1)] | None = None
-    confirm_above: NonNegativeInt = 1_000
-    confirm_cost: str = "1 USD"
-    patience: NonNegativeFloat = 3_600.0
-    requests_per_minute: PositiveFloat | None = None
-    tokens_per_minute: PositiveFloat | None = None
-    budget: str | None = None
-    prices: Path | None = None
-    ambiguous: Literal["ask", "skip"] = "ask"
 
 
 class Setting(NamedTuple):
@@ -171,6 +71,7 @@ class Project(BaseModel):
     task: TaskSection = TaskSection()
     model: ModelSection = ModelSection()
     run: RunSection = RunSection()
+    google: GoogleSection = GoogleSection()
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def origin(self, key: str) -> str:
@@ -206,22 +107,14 @@ _NAMES: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {
     ),
     "model.name": (("model.",), lambda name: str(name).partition(":")[0]),
 }
-_SECTIONS: Mapping[str, type[_Section]] = {
+_SECTIONS: Mapping[str, type[Section]] = {
     "source": SourceSection,
     "images": ImagesSection,
     "task": TaskSection,
     "model": ModelSection,
     "run": RunSection,
+    "google": GoogleSection,
 }
-
-
-def masked(key: str, value: Any) -> Any:
-    """`value`, or `***` if the key names a secret; passwords in addresses are masked too."""
-    if isinstance(value, dict):
-        return {inner: masked(inner, item) for inner, item in value.items()}
-    if value and _SECRET.search(key):
-        return "***"
-    return _PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
 
 
 def find_project(start: Path) -> Path | None:
@@ -244,7 +137,8 @@ def load_project(
     file = Path(named).absolute() if named else find_project(Path.cwd())
     if file and file.is_dir():
         file = file / FILE_NAME
-    read = (_from_file(file) if file else (), _from_env(env), _from_flags(flags))
+    above = (_from_file(file) if file else (), _from_env(env), _from_flags(flags))
+    read = (_from_standard(env), *above)
     given = _layered([{setting.key: setting for setting in layer} for layer in read])
     sections: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
     for key, value, _ in given.values():
@@ -305,6 +199,12 @@ def _from_env(env: Mapping[str, str]) -> Iterator[Setting]:
         yield Setting(f"{section}.{name}", value, variable)
 
 
+def _from_standard(env: Mapping[str, str]) -> Iterator[Setting]:
+    for key, variable in _STANDARD.items():
+        if value := env.get(variable, "").strip():
+            yield Setting(key, value, variable)
+
+
 def _from_flags(flags: Mapping[str, object]) -> Iterator[Setting]:
     for key, value in flags.items():
         section, _, name = key.partition(".")
@@ -339,7 +239,8 @@ def _places(key: str, file: Path | None) -> tuple[str, ...]:
     where = (
         f"{file}, {name} in [{section}]" if file else f"{FILE_NAME}, found neither here nor above"
     )
-    return (_flag(key), _variable(key), where)
+    standard = (_STANDARD[key],) if key in _STANDARD else ()
+    return (_flag(key), _variable(key), where, *standard)
 
 
 def _at(file: Path, toml: TomlText, *place: str) -> str:

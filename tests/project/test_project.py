@@ -129,7 +129,7 @@ def test_rows_show_value_and_origin_but_no_secret(file: Path) -> None:
     assert rows["run.confirm_above"].origin == "default"
     assert [key.partition(".")[0] for key in rows] == sorted(
         (key.partition(".")[0] for key in rows),
-        key=["source", "images", "task", "model", "run"].index,
+        key=["source", "images", "task", "model", "run", "google"].index,
     )
     for shown in (str(project.rows()), repr(project), str(project.model)):
         assert "s3cret" not in shown
@@ -236,3 +236,19 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_flag_that_is_no_setting(file: Path) -> None:
     with pytest.raises(ConfigError, match=r"no setting 'run\.speed'"):
         load_project(file, {}, {"run.speed": 1})
+
+
+def test_googles_own_variables_stand_below_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "vistoria.toml"
+    path.write_text('[google]\nproject = "mine"\n')
+    standard = {"GOOGLE_CLOUD_PROJECT": "theirs", "GOOGLE_CLOUD_LOCATION": "us-central1"}
+    project = load_project(path, standard)
+    assert (project.google.project, project.google.region) == ("mine", "us-central1")
+    assert project.origin("google.region") == "GOOGLE_CLOUD_LOCATION"
+    named = load_project(path, {**standard, "VISTORIA_GOOGLE_PROJECT": "other"})
+    assert named.google.settings.project == "other"
+    path.write_text("")
+    with pytest.raises(ConfigError) as caught:
+        load_project(path, {}).require("google.project")
+    for place in ("--google-project", "VISTORIA_GOOGLE_PROJECT", "GOOGLE_CLOUD_PROJECT"):
+        assert place in str(caught.value)

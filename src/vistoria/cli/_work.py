@@ -17,8 +17,9 @@ from vistoria.job import Job, open_job
 from vistoria.ledger import Ledger
 from vistoria.pricing import Ceiling, format_money
 from vistoria.progress import Display, show_progress
-from vistoria.project import Project, RunSection
+from vistoria.project import Project
 from vistoria.result import Result, shown
+from vistoria.sections import RunSection
 from vistoria.sources import Source
 
 
