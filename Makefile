@@ -50,5 +50,5 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install -q -c constraints.txt -e '.[demo,dev,gemini,heic,notebook,truth]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[demo,dev,gemini,heic,notebook,otel,truth]'
 	@touch $@

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from vistoria.records import Attempt
+from vistoria.records import Attempt, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,31 @@ class Retrying:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallSent:
+    """A call goes out to a service; a `CallReturned` will follow."""
+
+    service: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReturned:
+    """A call to a service about an observation is over, `seconds` after it was sent (since 1970).
+
+    `reason`: None when it was answered, else why not: "rate_limited", "transient",
+    "quota_exhausted", "cut_off", the reason that an observation fails with, or the name of an
+    error. `usage`: what was billed, if known; `model_version`: what answered.
+    """
+
+    service: str
+    ordinal: int
+    sent_at: float
+    seconds: float
+    reason: str | None = None
+    usage: Usage | None = None
+    model_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitChanged:
     """How hard a service is worked: `concurrency` calls at once, `rate` calls per second (None:
     as many as that gives). `outage`: what it last said, while nothing gets through."""
@@ -60,13 +85,36 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobChanged:
+    """A batch job moved on. `state`: filling, uploading, queued, running, collecting, or how it
+    ended: succeeded, failed, expired, cancelled. `done` of its `rows` are answered, as far as the
+    service says."""
+
+    name: str
+    state: str
+    rows: int
+    done: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerouted:
+    """A model was `asked`, and another one `answered`."""
+
+    asked: str
+    answered: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
     """No new work is taken; calls in flight are finished first."""
 
     reason: str
 
 
-Event: TypeAlias = Scanned | Started | Settled | Retrying | LimitChanged | Spent | Stopping
+Event: TypeAlias = (
+    Scanned | Started | Settled | Retrying | CallSent | CallReturned | LimitChanged | Spent
+    | JobChanged | Rerouted | Stopping
+)  # fmt: skip
 Sink: TypeAlias = Callable[[Event], None]
 
 

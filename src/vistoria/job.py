@@ -35,6 +35,7 @@ from vistoria.pricing import Ceiling, load_prices
 from vistoria.project import Project
 from vistoria.sources import Selection, Source
 from vistoria.task import Task
+from vistoria.telemetry import Telemetry, open_telemetry
 
 _Work: TypeAlias = Callable[[anyio.Event], Awaitable[Report]]
 
@@ -58,6 +59,7 @@ class Job:
     load: Load
     limits: Limits
     ledger: Path
+    telemetry: Telemetry | None = None
 
     def plan(self, ledger: Ledger, choice: Choice, emit: Sink = ignore) -> Plan:
         """Reads the source and compares it with the opened `ledger`; asks nothing."""
@@ -78,6 +80,14 @@ class Job:
 
         Ctrl-C and SIGTERM end the run in order; a second one ends it at once. Raises UserError.
         """
+        if self.telemetry is None:
+            return self._work(plan, ledger, emit)
+        ask = self.ask
+        local = ask.model.capabilities.local
+        with self.telemetry.watching(ask.model.name, ask.task.name, emit, local=local) as watched:
+            return self._work(plan, ledger, watched)
+
+    def _work(self, plan: Plan, ledger: Ledger, emit: Sink) -> Report:
         # Retries are events here; a log line for each would only repeat them on the screen.
         logging.getLogger("stamina").setLevel(logging.ERROR)
         model = self.ask.model
@@ -99,6 +109,7 @@ def open_job(project: Project, task: Task | None = None) -> Job:
         selection=opening.selection(project),
         ask=Ask(opening.open_task(project, task), model, opening.question_settings(project, model)),
         load=opening.open_images(project),
+        telemetry=open_telemetry(project.run.telemetry),
         limits=_limits(project),
         ledger=project.run.ledger,
     )

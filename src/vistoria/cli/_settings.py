@@ -149,6 +149,8 @@ running = _all(
           help="Calls at once [default: the model's own]."),
     _flag("run.max_failure_rate", "--max-failure-rate", type=float,
           metavar="SHARE", help="Stop when more than this share of observations fails."),
+    _flag("run.telemetry", "--telemetry/--no-telemetry", default=None,
+          help="Send OpenTelemetry metrics and traces [default: if OTEL_… variables say where]."),
 )  # fmt: skip
 
 spending = _all(

@@ -12,10 +12,13 @@ from vistoria.engine.work import Calls, Work
 from vistoria.errors import (
     ObservationError,
     QuotaExhausted,
+    RateLimited,
     RunStopped,
     TransientError,
     UserError,
+    VistoriaError,
 )
+from vistoria.events import CallReturned, CallSent
 from vistoria.ledger import Call, Ledger
 from vistoria.models import Model
 from vistoria.pricing import Spend
@@ -78,7 +81,7 @@ class Service:
             number = await self._open_call(work, most)
             sent, bill = time.time(), None
             try:
-                replies = await self.model.ask(work.task, pictures, correction=correction)
+                replies = await self._send(work, pictures, correction)
                 bill = self.tab.bill(replies[0], sent)
             except TransientError as error:
                 bill = self.tab.bill_of(error, sent)
@@ -92,6 +95,37 @@ class Service:
 
         called = await self.caller.call(one_try, tokens=most.tokens or 0, used=_tokens)
         return Made(called.result, Calls(called.tries, called.usage))
+
+    async def _send(
+        self, work: Work, pictures: Sequence[Picture], correction: str | None
+    ) -> Sequence[Reply | ObservationError]:
+        """One call, told to whoever listens."""
+        emit, service = self.caller.emit, self.caller.service
+        emit(CallSent(service=service))
+        sent, began = time.time(), time.perf_counter()
+        reason: str | None = "cut_off"
+        reply: Reply | VistoriaError | None = None
+        try:
+            replies = await self.model.ask(work.task, pictures, correction=correction)
+            reply = replies[0]
+            reason = reply.reason if isinstance(reply, ObservationError) else None
+        except Exception as error:
+            reply = error if isinstance(error, VistoriaError) else None
+            reason = _reason(error)
+            raise
+        finally:
+            emit(
+                CallReturned(
+                    service=service,
+                    ordinal=work.ordinals[0],
+                    sent_at=sent,
+                    seconds=time.perf_counter() - began,
+                    reason=reason,
+                    usage=reply.usage if reply else None,
+                    model_version=reply.model_version if isinstance(reply, Reply) else None,
+                )
+            )
+        return replies
 
     async def _open_call(self, work: Work, most: Spend) -> int:
         """Records that a call will be sent; waits for calls in flight if only their reservations
@@ -116,6 +150,19 @@ class Service:
         self.tab.spent += bill or most
         self.ledger.settle_call(number, bill)
         self._settled.set()
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case RateLimited():
+            return "rate_limited"
+        case TransientError():
+            return "transient"
+        case QuotaExhausted():
+            return "quota_exhausted"
+        case ObservationError():
+            return error.reason
+    return type(error).__name__
 
 
 def _tokens(replies: Sequence[Reply | ObservationError]) -> int:

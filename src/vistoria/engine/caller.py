@@ -56,7 +56,7 @@ class Caller:
         """`retries`: tries that may count after the first. `patience`: seconds for which a
         service that answers nothing is waited for; a twelfth of that if it never has answered."""
         self._limit, self._retries, self._patience = limit, retries, patience
-        self._emit = emit
+        self.service, self.emit = limit.service, emit
 
     async def call(
         self,
@@ -107,7 +107,7 @@ class Caller:
             slot.failed(error)
             reason, first, before = "transient", _FIRST, tries.counted
         self._check_patience(error, asked)
-        self._emit(Retrying(reason=reason, wait=error.retry_after))
+        self.emit(Retrying(reason=reason, wait=error.retry_after))
         pause = min(longest, first * 2.0**before) * limit.dice.uniform(0.5, 1.0)
         await asyncio.sleep(max(asked, pause))
         self._count(slot, error, tries)
