@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format bench-demo bench-engine train-street evaluate-street clean
+.PHONY: help demo test check format bench-demo bench-engine bench-truth train-street evaluate-street clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ bench-demo: $(VENV)/.dev ## measure what issue "main job" promises; minutes
 
 bench-engine: $(VENV)/.dev ## measure what issue "the engine" promises; an hour (`python -m benchmarks.engine --quick`: minutes)
 	$(BIN)/python -m benchmarks.engine
+
+bench-truth: $(VENV)/.dev ## simulate every statistical method in worlds whose truth is known; minutes
+	$(BIN)/python -m benchmarks.truth
 
 train-street: ## draw the scenes and train onnx:street again (torch; < 40 minutes on 2 cores)
 	$(PYTHON) -m venv $(VENV)-train

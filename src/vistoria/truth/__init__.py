@@ -12,8 +12,9 @@ shares     Stratum → share · ClassStratum → class_shares, precision, recall
 contracts  binomial, at_least, stop_when_reached (honest under peeking), drifted
 planning   allocate, reviews_for_margin, reviews_for_strata, reviews_for_certificate
 readers    agreement (raw, kappa, AC1, alpha, specific), mcnemar (two runs on the same images)
-assets     combine (photos → asset), fit_platt; PairStratum → changed, flipped, net_change
-cascades   certify_overall, certify_selective (also of change lists), recall_at_least, loss_at_most
+assets     combine (photos → asset), fit_platt
+change     PairStratum → changed, flipped, net_change → Change; certify_list
+cascades   certify_overall, certify_selective, recall_at_least, loss_at_most
 """
 
 from vistoria.truth.allocation import (
@@ -28,6 +29,7 @@ from vistoria.truth.allocation import (
 from vistoria.truth.assets import Combined, combine
 from vistoria.truth.cascade import Threshold, certify_overall, certify_selective, recall_at_least
 from vistoria.truth.change import Change, PairStratum, changed, flipped, net_change
+from vistoria.truth.change_list import ChangeList, certify_list
 from vistoria.truth.interval import Covers, Interval
 from vistoria.truth.limits import Parts, at_least, binomial
 from vistoria.truth.paired import Paired, mcnemar
@@ -41,6 +43,7 @@ from vistoria.truth.strata import ClassStratum, Stratum
 __all__ = [
     "Agreement",
     "Change",
+    "ChangeList",
     "ClassStratum",
     "Combined",
     "Covers",
@@ -58,6 +61,7 @@ __all__ = [
     "allocate",
     "at_least",
     "binomial",
+    "certify_list",
     "certify_overall",
     "certify_selective",
     "changed",

@@ -28,9 +28,12 @@ class Reviews:
     each: tuple[int, ...] = ()
 
 
-def allocate(sizes: Sequence[int], reviews: int, *, floor: int = 10) -> tuple[int, ...]:
-    """How many reviews each stratum gets: in proportion to the root of its size, but at least
-    `floor` (fewer where that is more than there are). They sum to `reviews`, or to all rows.
+def allocate(
+    sizes: Sequence[int], reviews: int, *, floor: int = 10, power: float = 0.5
+) -> tuple[int, ...]:
+    """How many reviews each stratum gets: in proportion to the root of its size (`power` 0.5), but
+    at least `floor` (fewer where that is more than there are). They sum to `reviews`, or to all
+    rows. For one sample about many classes: `power` 1 and a `floor` of a twentieth of all reviews.
 
     Roots instead of Neyman's allocation, which starves large clean strata, where most of the
     uncertainty of a rare class sits (`docs/statistics.md`). Raises UserError on negative numbers.
@@ -40,12 +43,13 @@ def allocate(sizes: Sequence[int], reviews: int, *, floor: int = 10) -> tuple[in
     room = np.asarray(sizes, dtype=np.int64)
     left = min(reviews, int(room.sum()))
     least = np.minimum(room, min(floor, left // max(1, int((room > 0).sum()))))
-    low, high = 0.0, float(left + 1)
+    wish = np.where(room > 0, room.astype(np.float64) ** power, 0.0)
+    low, high = 0.0, float(left + 1) * max(1.0, float(room.max(initial=1)))
     for _ in range(200):  # the factor at which clipped roots sum to `left`
         factor = (low + high) / 2
-        total = np.clip(factor * np.sqrt(room), least, room).sum()
+        total = np.clip(factor * wish, least, room).sum()
         low, high = (factor, high) if total < left else (low, factor)
-    exact = np.clip(high * np.sqrt(room), least, room)
+    exact = np.clip(high * wish, least, room)
     whole = np.floor(exact + 1e-9).astype(np.int64)
     order = np.argsort(whole - exact, kind="stable")
     for index in [i for i in order if whole[i] < room[i]][: left - int(whole.sum())]:

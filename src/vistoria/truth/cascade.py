@@ -113,7 +113,7 @@ def _grid(step: float, first: float) -> Floats:
     """Shares of answers kept, from `first` to all."""
     if not 0 < step <= first <= 1:
         raise UserError(f"a grid from {first!r} by {step!r}: give 0 < step <= first <= 1")
-    return np.append(np.arange(first, 1.0, step), 1.0)
+    return np.append(np.arange(first, 1.0 - step / 2, step), 1.0)
 
 
 def recall_at_least(

@@ -46,10 +46,11 @@ def at_least(
 def limits(counts: ArrayLike, of: ArrayLike, alpha: float, parts: Parts) -> tuple[Floats, Floats]:
     """Two-sided limits of level 1 - `alpha` for arrays of counts; 0 and 1 where `of` is 0."""
     k, n = np.broadcast_arrays(np.asarray(counts, np.float64), np.asarray(of, np.float64))
-    pairs, back = np.unique(np.stack([k.ravel(), n.ravel()]), axis=1, return_inverse=True)
+    pairs, back = np.unique(k.ravel() + 1j * n.ravel(), return_inverse=True)
+    counted, reviewed = pairs.real, pairs.imag
     one_sided = _clopper_pearson if parts == "clopper-pearson" else _mid_p
-    low = one_sided(pairs[0], pairs[1], alpha / 2)
-    high = 1 - one_sided(pairs[1] - pairs[0], pairs[1], alpha / 2)
+    low = one_sided(counted, reviewed, alpha / 2)
+    high = 1 - one_sided(reviewed - counted, reviewed, alpha / 2)
     return low[back].reshape(k.shape), high[back].reshape(k.shape)
 
 

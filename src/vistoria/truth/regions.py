@@ -4,16 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vistoria.errors import UserError
-from vistoria.truth import mover
 from vistoria.truth._special import special
 from vistoria.truth.interval import Interval, check_confidence
-from vistoria.truth.limits import NAMES, Floats, Parts, limits
+from vistoria.truth.limits import Floats, Parts
 from vistoria.truth.mover import Limited
 from vistoria.truth.shares import as_interval, share
-from vistoria.truth.strata import Stratum
+from vistoria.truth.strata import Stratum, pooled
 
 _SPREADS = 80  # values of the spread between regions over which is averaged
 
@@ -39,68 +37,78 @@ class Region:
 
 def region_shares(
     regions: Mapping[str, Region], *, confidence: float = 0.95, parts: Parts = "mid-p",
-    direct_from: int = 100,
+    direct_from: int = 100, simple: bool = False,
 ) -> dict[str, Interval]:  # fmt: skip
     """Each region's share. With `direct_from` reviews or more it stands alone (as `share`, covers
     "each"); with fewer, the correction of its machine count is drawn towards that of all regions.
 
-    The correction has two rates, of rows wrongly called yes and wrongly called no; each is normal
-    around a common mean with a common spread, which is averaged over its posterior (Gelman et al.,
-    Bayesian Data Analysis, 3rd ed., 5.4; for small areas: Rao & Molina, Small Area Estimation,
-    2nd ed., ch. 6 and 10). Those intervals hold on average over regions ("average"): they promise
-    nothing about any one of them. A region without rows is left out. Raises UserError where there
-    is no review anywhere.
+    The corrections are normal around a common mean with a common spread, which is averaged over
+    its posterior (Gelman et al., Bayesian Data Analysis, 3rd ed., 5.4; for small areas: Rao &
+    Molina, Small Area Estimation, 2nd ed., ch. 6 and 10). Those intervals hold on average over
+    regions ("average"): they promise nothing about any one of them. `simple`: in each region one
+    simple random sample; else rows were drawn at one rate where the machine says yes and at
+    another where it says no. A region without rows is left out. Raises UserError where there is no
+    review anywhere.
     """
     alpha = check_confidence(confidence)
     named = {name: region for name, region in regions.items() if region.rows}
     if named and not any(region.reviewed for region in named.values()):
         raise UserError("no region has a review: correct the table as a whole, or review some rows")
+    shrunk = _shrunk(list(named.values()), alpha, simple) if named else None
     found = {}
-    shrunk = _shrunk(list(named.values()), alpha) if named else Limited(*[np.zeros(0)] * 3)
     for i, (name, region) in enumerate(named.items()):
         if region.reviewed >= direct_from:
             strata = [stratum for stratum in (region.yes, region.no) if stratum.size]
             found[name] = share(strata, confidence=confidence, parts=parts)
-        else:
+        elif shrunk:
             limited = Limited(*(values[i] for values in shrunk))
-            method = f"rectifier shrunk to all regions, floor {NAMES['clopper-pearson']}"
+            method = "correction shrunk to that of all regions"
             found[name] = as_interval(limited, confidence, method, "average")
     return found
 
 
-def _shrunk(regions: list[Region], alpha: float) -> Limited:
-    """The shares of all regions, each rate drawn to its mean."""
+def _shrunk(regions: list[Region], alpha: float, simple: bool) -> Limited:
+    """The shares of all regions, each correction drawn to their mean."""
     rows = np.array([region.rows for region in regions], dtype=np.float64)
     called = np.array([region.yes.size for region in regions]) / rows
-    yes = np.array([(r.yes.reviewed - r.yes.count, r.yes.reviewed) for r in regions]).T
-    no = np.array([(r.no.count, r.no.reviewed) for r in regions]).T
-    wrong_yes, wrong_no = (_rates(w, n, alpha) for w, n in (yes, no))
-    missed = Limited(*(values * (1 - called) for values in wrong_no))
-    invented = Limited(*(values * called for values in wrong_yes))
-    rectifier = mover.minus(missed, invented)
-    return Limited(*(np.clip(called + values, 0.0, 1.0) for values in rectifier))
-
-
-def _rates(wrong: NDArray[np.int64], reviewed: NDArray[np.int64], alpha: float) -> Limited:
-    """Each region's rate of errors, with limits."""
-    errors, looks = float(wrong.sum()), float(reviewed.sum())
-    if not looks:
-        nothing = np.zeros(len(wrong))
-        return Limited(nothing + 0.5, nothing, nothing + 1.0)
-    typical = (errors + 0.5) / (looks + 1)  # never 0: no error seen is not no error
-    seen = reviewed > 0
-    variance = np.where(seen, typical * (1 - typical) / np.maximum(reviewed, 1), np.inf)
-    mean, deviation = _posterior(np.where(seen, wrong / np.maximum(reviewed, 1), 0.0), variance)
+    invented, of_yes, missed, of_no = np.array(
+        [(r.yes.reviewed - r.yes.count, r.yes.reviewed, r.no.count, r.no.reviewed)
+         for r in regions], dtype=np.float64,
+    ).T  # fmt: skip
+    yes, no = _pooled(regions)
+    heavy, light = (1.0, 1.0) if simple else (_weight(yes), _weight(no))
+    weight = heavy * of_yes + light * of_no
+    seen = weight > 0
+    correction = (light * missed - heavy * invented) / np.where(seen, weight, 1.0)
+    effective = weight**2 / np.where(seen, heavy**2 * of_yes + light**2 * of_no, 1.0)  # Kish
+    wrong = (heavy * invented + light * missed).sum()
+    # Half an error is added: none seen does not mean that there is none.
+    typical = (wrong + 0.5 * max(heavy, light)) / (weight.sum() + max(heavy, light))
+    spread = typical - ((light * missed - heavy * invented).sum() / weight.sum()) ** 2
+    variance = np.where(seen, spread / np.where(seen, effective, 1.0), np.inf)
+    mean, deviation = _posterior(correction, variance)
     z = -float(special().ndtri(alpha / 2))
-    floor = limits(errors, looks, alpha, "clopper-pearson")[1] - errors / looks
-    mean = np.clip(mean, 0.0, 1.0)
-    high = mean + np.maximum(z * deviation, floor)
-    return Limited(mean, np.maximum(mean - z * deviation, 0.0), np.minimum(high, 1.0))
+    whole = share([stratum for stratum in (yes, no) if stratum.size], confidence=1 - alpha)
+    centre = whole.low if whole.estimate is None else whole.estimate
+    estimate = np.clip(called + mean, 0.0, 1.0)
+    # No region is known better than all of them together.
+    down, up = (np.maximum(z * deviation, gap) for gap in (centre - whole.low, whole.high - centre))
+    return Limited(estimate, np.maximum(estimate - down, 0.0), np.minimum(estimate + up, 1.0))
+
+
+def _pooled(regions: list[Region]) -> tuple[Stratum, Stratum]:
+    return pooled([region.yes for region in regions]), pooled([region.no for region in regions])
+
+
+def _weight(stratum: Stratum) -> float:
+    """Rows that a reviewed row stands for."""
+    return stratum.size / stratum.reviewed if stratum.reviewed else 0.0
 
 
 def _posterior(rates: Floats, variance: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each region's rate; one without reviews has infinite
-    `variance`. The spread is uniform between 0 and twice what the rates show."""
+    """Mean and standard deviation of each region's correction; one without reviews has infinite
+    `variance`. The square of the spread is uniform (Morris & Tang, Statistical Science 26 (2011)
+    271), up to the square of twice what the corrections show."""
     seen = np.isfinite(variance)
     y, v = rates[seen], variance[seen]
     most = 2 * max(float(np.std(y)), float(np.sqrt(v.min())))
@@ -109,7 +117,7 @@ def _posterior(rates: Floats, variance: Floats) -> tuple[Floats, Floats]:
     certainty = precision.sum(axis=1, keepdims=True)
     centre = (precision * y).sum(axis=1, keepdims=True) / certainty
     fit = 0.5 * (np.log(precision) - precision * (y - centre) ** 2).sum(axis=1)
-    fit -= 0.5 * np.log(certainty[:, 0])
+    fit += np.log(spread[:, 0]) - 0.5 * np.log(certainty[:, 0])
     weight = np.exp(fit - fit.max())
     weight /= weight.sum()
     kept = np.where(seen, spread**2 / (np.where(seen, variance, 1.0) + spread**2), 0.0)

@@ -1,0 +1,1 @@
+"""Simulations of every method of `vistoria.truth`, in worlds whose truth is known."""
