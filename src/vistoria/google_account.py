@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,8 @@ class GoogleSettings:
     `project`: is billed, and owns jobs and data sets. `region`: where models answer and jobs run,
     "global" or one like "us-central1". `location`: of the linked data set, "us" or "eu".
     `customer`: the id by which Google lists the customer's imagery. `impersonate`: the e-mail
-    address of a service account to act as.
+    address of a service account to act as. `endpoints`: where else than usual a service is reached,
+    e.g. {"analyticshub": "https://…"}: by a private endpoint, or on this machine.
     """
 
     project: str | None = None
@@ -55,6 +56,7 @@ class GoogleSettings:
     location: str | None = None
     customer: str | None = None
     impersonate: str | None = None
+    endpoints: Mapping[str, str] = field(default_factory=dict)
 
 
 class GoogleAccount:

@@ -151,6 +151,7 @@ class GoogleSection(Section):
     location: str | None = None
     customer: str | None = None
     impersonate: str | None = None
+    endpoints: Annotated[dict[str, str], BeforeValidator(_pairs)] = {}
 
     @property
     def settings(self) -> GoogleSettings:

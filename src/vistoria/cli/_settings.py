@@ -166,6 +166,19 @@ spending = _all(
           help="What a killed run had asked: ask again, or skip [default: ask]."),
 )  # fmt: skip
 
+google = _all(
+    _flag("google.project", "--google-project", metavar="ID",
+          help="The Google Cloud project that is billed."),
+    _flag("google.region", "--region", metavar="NAME",
+          help="Where models answer: global, or one like us-central1."),
+    _flag("google.location", "--location", metavar="NAME",
+          help="Where the imagery lies: us or eu."),
+    _flag("google.customer", "--customer", metavar="ID",
+          help="The id by which Google lists your imagery."),
+    _flag("google.impersonate", "--impersonate", metavar="EMAIL",
+          help="Act as this service account."),
+)  # fmt: skip
+
 only = click.option(
     "--only", metavar="failed[:REASON]", help="Ask again what failed (for a reason), nothing else."
 )
