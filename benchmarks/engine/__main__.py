@@ -17,10 +17,11 @@ from benchmarks.engine.limits import limits
 from benchmarks.engine.memory import memory
 from benchmarks.engine.million import million
 from benchmarks.engine.schema import schema
+from benchmarks.engine.simulated import simulated
 
 _PARTS: dict[str, Callable[[Path, bool], Iterator[Bar]]] = {
     part.__name__: part
-    for part in (latency, cpu, limits, faults, kills, ceiling, memory, million, schema)
+    for part in (latency, cpu, limits, simulated, faults, kills, ceiling, memory, million, schema)
 }
 
 

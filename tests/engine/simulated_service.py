@@ -1,14 +1,13 @@
 """A service with a hidden limit, and what a Limit makes of it, in virtual time.
 
-`python -m tests.engine.simulated_service` prints, for each kind of limit, how much of it is used
-and what share of the calls is refused.
+`benchmarks/engine/simulated.py` asks it with many seeds.
 """
 
 import asyncio
 import math
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -119,6 +118,15 @@ class SlidingWindow:
         return self._taken[0] + self._period - now if self._taken else 0.0
 
 
+KINDS: Mapping[str, Callable[[Steps], Hidden]] = {
+    "bucket of 0.1 s": lambda steps: TokenBucket(steps, 0.1),
+    "bucket of 1 s": lambda steps: TokenBucket(steps, 1.0),
+    "fixed window": FixedWindow,
+    "sliding window": SlidingWindow,
+}
+"""The ways in which services count calls per second."""
+
+
 class InFlight:
     """So many calls at once."""
 
@@ -180,7 +188,8 @@ class Behaviour:
 
 @dataclass
 class Service:
-    """Counts what happens to it: the times at which calls were taken, refused and answered."""
+    """Counts what happens to it: the times at which calls were taken, refused, answered, and at
+    which they failed."""
 
     hidden: Hidden
     behaviour: Behaviour = Behaviour()
@@ -188,6 +197,7 @@ class Service:
     taken: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
+    failed: list[float] = field(default_factory=list)
     worked: float = 0.0
     at_once: int = 0
     most_at_once: int = 0
@@ -243,6 +253,7 @@ class Service:
     async def _fail_if_out(self, now: float) -> None:
         for outage in self.behaviour.outages:
             if outage.begin <= now < outage.end:
+                self.failed.append(now)
                 await asyncio.sleep(outage.delay)
                 raise TransientError("HTTP 503")
 
@@ -265,6 +276,13 @@ class Seen:
         """Calls taken, as a share of what the limit allowed."""
         end = end or self.seconds
         return self.taken(begin, end) / total(steps, begin, end)
+
+    def warm_use(self, steps: Steps, warm: float) -> float:
+        """The same, leaving out so many seconds from each change of the limit."""
+        ends = [*(begin for begin, _ in steps[1:]), self.seconds]
+        parts = [(begin + warm, end) for (begin, _), end in zip(steps, ends, strict=True)]
+        allowed = sum(total(steps, begin, end) for begin, end in parts)
+        return sum(self.taken(begin, end) for begin, end in parts) / allowed
 
     def refused(self) -> float:
         """Share of all calls that were refused."""

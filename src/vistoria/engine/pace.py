@@ -1,5 +1,6 @@
 """How fast: finds the rate that a service lets through, and keeps just below refusals."""
 
+import math
 from collections import deque
 from random import Random
 
@@ -10,8 +11,10 @@ _NOISIEST = 0.25  # share refused that only a limit explains
 _STORM = 0.1  # share refused from which the rate is measured anew rather than trimmed
 _STEPS = 50  # counts per second
 _MARGIN = 0.97  # of the rate of the last second that is used at first
-_OFTEN, _TOO_OFTEN = 0.015, 0.02  # share refused that riding a limit takes, and that it doesn't
+_OFTEN, _TOO_OFTEN = 0.012, 0.02  # share refused that riding a limit takes, and that it doesn't
 _TRIAL, _CALM = 150, 10.0  # calls; seconds after a limit was hit in which there is none
+_TOLERATED, _CLEAN = 5, 20  # single refusals while seeking, and calls without one to go on
+_BELIEVED = 3.0  # seconds for which a rate just measured is not taken for noise
 _FORGET = 1.0 - 1e-5  # per call
 _PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 
@@ -130,6 +133,11 @@ class Pace:
     comes, compared with how long it usually takes, the faster it creeps: the limit went up. When
     many are refused, the limit went down: the rate becomes what was let through in the last
     second. When nearly all are, nothing is sent for a while, then one call scouts ahead.
+
+    As the adaptive mode of AWS's SDKs does, a token bucket limits the client's own rate, which
+    grows slowly near where it last was refused and quickly once that is long ago (that of CUBIC,
+    RFC 9438). Unlike both, a refusal costs 1 %, not 30 %: a service that refuses loses nothing by
+    it, a network that drops packets does.
     """
 
     def __init__(self, dice: Random) -> None:
@@ -139,6 +147,7 @@ class Pace:
         """Calls per second while there is no rate, so that they don't come all at once."""
         self._dice = dice
         self._seeking = False
+        self._tolerated, self._seek_from = 0, 0  # single refusals; the call that ends a hold
         self._next = self._until = 0.0
         self._counts = _Counts()
         self._numbers = 0  # of the latest call
@@ -154,7 +163,7 @@ class Pace:
         self._lately: deque[int] = deque(maxlen=6)  # refused calls
         self._dry_since = self._refused_at = -1.0
         self._noise = _Noise()
-        self._hard_hit = -1.0
+        self._hard_hit = self._measured_at = -1.0
         self._often = 0.0  # share of about 200 calls that was refused
         self._peak = 0.0  # what the rate was before refusals brought it down little by little
         self._pauses, self._paused = 0, 0.0
@@ -208,9 +217,11 @@ class Pace:
                 assert self.rate is not None
                 self.rate -= min(0.5, self._trim * self.rate)
             return
-        accepted, _, seconds = self._counts.before(sent)
+        accepted, others, seconds = self._counts.before(sent)
         self._let_through = accepted / max(seconds, 0.1)
         if self.rate is None:
+            if not others:
+                return  # a limit would refuse more than one
             self.rate = max(5.0, 0.5 * self._let_through)
             self._heed()
             self._seeking = self._numbers < 100
@@ -227,6 +238,8 @@ class Pace:
 
     def _creep(self, seconds: float) -> None:
         assert self.rate is not None
+        if self._numbers < self._seek_from:
+            return
         if self._seeking or self.rate < 0.98 * self._let_through:
             self.rate *= 1.0 + min(_FASTEST * seconds, 0.05)
             return
@@ -237,7 +250,8 @@ class Pace:
         if late > 0:
             growth = min(_FASTEST, growth * 10.0 ** min(late, 4.0))
         self.rate *= 1.0 + growth * seconds
-        self._peak = max(self._peak, self.rate)
+        if late <= 0:  # else it's a try, which may overshoot
+            self._peak = max(self._peak, self.rate)
 
     @property
     def _trim(self) -> float:
@@ -259,12 +273,18 @@ class Pace:
         calls = accepted + refused
         if calls >= 12 and seconds >= 0.1 and refused >= max(4, _STORM * calls):
             self.rate = min(self.rate, max(_MARGIN * accepted / seconds, self.rate / 2))
+            sought = self._seeking
             self._heed()
-            self._seeking = accepted < 10
-            if refused >= max(8, _NOISIEST * calls):
+            if sent - self._measured_at > _BELIEVED:  # if it's a limit, refusals end now
+                self._measured_at, self._often = sent, 0.01
+            if sought or refused >= max(8, _NOISIEST * calls):
                 self._hit_hard(sent)
+            self._seeking = accepted < 10
+        elif self._seeking and self._tolerated < _TOLERATED:  # a limit would refuse more
+            self._tolerated += 1
+            self._seek_from = self._numbers + _CLEAN
         elif sent - self._trimmed_at > 0.25:
-            self.rate *= 1.0 - self._trim
+            self.rate = min(self.rate, self._sent_rate(sent)) * (1.0 - self._trim)
             self._heed()
             self._trimmed, self._trimmed_at = True, sent
         else:
@@ -273,6 +293,11 @@ class Pace:
             self._peak = self.rate
         elif self._often > _TOO_OFTEN and 20.0 < self.rate < 0.8 * self._peak:
             self._try_slower(sent)
+
+    def _sent_rate(self, sent: float) -> float:
+        """Of late, at the most: below the rate if the number at once held calls back."""
+        accepted, refused, seconds = self._counts.before(sent)
+        return 1.02 * (accepted + refused + 1) / seconds if seconds > 0.9 else math.inf
 
     def _try_slower(self, sent: float) -> None:
         assert self.rate is not None

@@ -41,7 +41,8 @@ class Window:
 
     It doubles per round trip until calls are refused for being too many or take much longer; then
     it stays at the number that was taken and tries one more now and then. Once that is taken, it
-    grows quickly again.
+    grows quickly again. So TCP finds how much to have in flight (slow start, RFC 5681); latency as
+    the sign of a queue is of TCP Vegas, and of Netflix's concurrency-limits for calls.
     """
 
     def __init__(self, start: int, most: int) -> None:
