@@ -45,6 +45,7 @@ def test_a_hidden_rate_is_found_and_kept(kind: str, rate: float, seed: int) -> N
     steps = [(0.0, rate)]
     seen = ask(Service(KINDS[kind](steps), seed=seed), 75.0 if rate < 100 else 40.0, seed)
     check(seen, seen.use(steps, WARM))
+    assert seen.limit.rate == pytest.approx(rate, rel=0.1), "not taken for a number at once"
 
 
 @pytest.mark.parametrize("seed", [6, 7])
