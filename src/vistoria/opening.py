@@ -9,6 +9,7 @@ from typing import Any
 
 from vistoria import registry
 from vistoria.errors import ConfigError
+from vistoria.google_account import GoogleSettings
 from vistoria.images import Images
 from vistoria.models import Model
 from vistoria.project import Project
@@ -71,8 +72,22 @@ def open_model(project: Project) -> Model:
     """The project's model, from `provider:model`."""
     name: str = project.require("model.name")
     provider, _, rest = name.partition(":")
-    model: Model = registry.load("models", provider).open_model(rest, project.model.options)
+    module, options = registry.load("models", provider), project.model.options
+    if share := getattr(module, "shared_options", None):
+        options = {**share(_chosen_google(project), options), **options}
+    model: Model = module.open_model(rest, options)
     return model
+
+
+def _chosen_google(project: Project) -> GoogleSettings:
+    """`[google]` without what Google's own variables say: who reads those has his own order."""
+    section = project.google
+    chosen = {
+        key: value
+        for key, value in section.model_dump().items()
+        if not project.origin(f"google.{key}").startswith("GOOGLE_")
+    }
+    return GoogleSettings(**chosen)
 
 
 def question_settings(project: Project, model: Model) -> Mapping[str, Any]:

@@ -155,7 +155,8 @@ class Capabilities:
     `blocking`: also has `answer`, which computes in the thread that calls it (`models.Blocking`).
     `service`: names what is limited together: model, account and endpoint. `charge`: what decides
     the price of a call; None where there is none to pay. `resolutions`: values of the model's
-    option `media_resolution`, the finest first, if it has one.
+    option `media_resolution`, the finest first, if it has one. `sign_in`: what calls are signed
+    with, a Google account or a key, where that is known.
     """
 
     image: ImageForm
@@ -166,6 +167,7 @@ class Capabilities:
     service: str = ""
     charge: Charge | None = None
     resolutions: tuple[str, ...] = ()
+    sign_in: Literal["google", "key"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from tests.servers.gemini import KEY, GeminiServer
 from tests.servers.token import TokenServer
 from vistoria import errors
 from vistoria.errors import ConfigError, VistoriaError
+from vistoria.google_account import GoogleAccount, GoogleSettings
 from vistoria.models._gemini_service import Access, find_service
 from vistoria.models.gemini import open_model
+from vistoria.opening import open_model as open_by_project
+from vistoria.project import load_project
 from vistoria.records import Picture, Reply
 
 pytestmark = pytest.mark.anyio
@@ -255,3 +259,81 @@ async def test_a_proxy_of_the_environment_is_used(
     model = open_model("", {"base_url": "http://gemini.example", "api_key": KEY})
     assert isinstance(await outcome(model), Reply)
     assert server.sent[0].headers["Host"] == "gemini.example"
+
+
+async def test_the_projects_google_settings_stand_below_its_own_options(
+    cloud: tuple[GeminiServer, Any], tmp_path: Path
+) -> None:
+    server, _ = cloud
+    path = tmp_path / "vistoria.toml"
+    path.write_text(
+        '[google]\nproject = "proj-7"\nregion = "europe-west4"\n[model]\nname = "gemini:"\n'
+    )
+    assert isinstance(await outcome(open_by_project(load_project(path, {}))), Reply)
+    assert server.sent[0].path.startswith("/v1/projects/proj-7/locations/europe-west4/")
+    own = load_project(path, {}, {"model.location": "us-central1"})
+    assert isinstance(await outcome(open_by_project(own)), Reply)
+    assert server.sent[1].path.startswith("/v1/projects/proj-7/locations/us-central1/")
+    keyed = load_project(path, {}, {"model.api_key": KEY, "model.base_url": server.url})
+    assert isinstance(await outcome(open_by_project(keyed)), Reply)
+    assert server.sent[2].path.startswith("/v1beta/models/")
+
+
+async def test_googles_own_variables_keep_their_order(
+    server: GeminiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "proj-7")
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
+    project = load_project(flags={"model.name": "gemini:"})
+    assert project.google.project == "proj-7"
+    assert isinstance(await outcome(open_by_project(project)), Reply)
+    assert server.sent[0].path.startswith("/v1beta/models/"), (
+        "a key goes before, as in google-genai"
+    )
+
+
+async def test_impersonation_asks_for_the_other_accounts_token(
+    cloud: tuple[GeminiServer, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, tokens = cloud
+    monkeypatch.setattr("google.auth.iam._IAM_ENDPOINT", tokens.url + "/impersonate/{}")
+    model = open_model("", {"project": "proj-1", "impersonate": "labels@proj-1.iam"})
+    assert isinstance(await outcome(model), Reply)
+    assert tokens.impersonated == ["labels@proj-1.iam"]
+    assert server.sent[0].headers["Authorization"].removeprefix("Bearer ") in tokens.valid
+    tokens.may_impersonate = False
+    error = await outcome(open_model("", {"project": "proj-1", "impersonate": "x@proj-1.iam"}))
+    assert isinstance(error, errors.SignInFailed)
+    assert "roles/iam.serviceAccountTokenCreator" in str(error)
+
+
+async def test_colab_asks_the_person(
+    cloud: tuple[GeminiServer, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _, tokens = cloud
+    key_file = tokens.service_account(tmp_path)
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "none"))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    asked = []
+
+    def authenticate_user(**how: Any) -> None:
+        asked.append(how)
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key_file))
+
+    colab, auth = ModuleType("google.colab"), ModuleType("google.colab.auth")
+    auth.authenticate_user = authenticate_user  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    monkeypatch.setitem(sys.modules, "google.colab.auth", auth)
+    account = GoogleAccount(GoogleSettings(project="proj-1"))
+    with pytest.raises(errors.SignInMissing, match="authenticate_user"):
+        await account.headers()  # in a thread, from where the browser can't be asked
+    assert not asked
+    account.credentials()
+    assert asked == [{"project_id": "proj-1"}]
+    monkeypatch.setenv("VERTEX_PRODUCT", "COLAB_ENTERPRISE")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
+    with pytest.raises(errors.SignInMissing, match="gcloud auth"):
+        GoogleAccount().credentials()
+    assert len(asked) == 1

@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from collections import deque
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ class TokenServer(Serving):
     """Gives out tokens that last `lifetime` seconds.
 
     `valid` are the tokens that a service shall take: clear it to end them early. Each status in
-    `refusals` is answered once instead of a token.
+    `refusals` is answered once instead of a token. `impersonated`: accounts in whose name tokens
+    were given, if one `may_impersonate`.
     """
 
     def __init__(self, *, lifetime: int = 3600, port: int = 0) -> None:
@@ -31,9 +33,29 @@ class TokenServer(Serving):
         self.valid: set[str] = set()
         self.granted: list[dict[str, str]] = []
         self.refusals: deque[int] = deque()
+        self.impersonated: list[str] = []
+        self.may_impersonate = True
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/token", self._token)
+        app.router.add_post("/impersonate/{account}", self._impersonate)
+
+    async def _impersonate(self, request: web.Request) -> web.Response:
+        """IAM's generateAccessToken."""
+        account = request.match_info["account"]
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if bearer not in self.valid or not self.may_impersonate:
+            message = (
+                "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may "
+                "not exist)."
+            )
+            error = {"code": 403, "message": message, "status": "PERMISSION_DENIED"}
+            return web.json_response({"error": error}, status=403)
+        self.impersonated.append(account)
+        token = f"ya29.c.{secrets.token_urlsafe(24)}"
+        self.valid.add(token)
+        ends = datetime.now(UTC) + timedelta(seconds=self.lifetime)
+        return web.json_response({"accessToken": token, "expireTime": f"{ends:%Y-%m-%dT%H:%M:%SZ}"})
 
     async def _token(self, request: web.Request) -> web.Response:
         form = {key: str(value) for key, value in (await request.post()).items()}

@@ -6,7 +6,12 @@ name is the provider in `provider:model`. It defines
     def open_model(name: str, options: Mapping[str, Any]) -> Model
     def listing() -> tuple[str, ...]      # models a user may name, e.g. ("onnx:street",)
 
-where `name` is the part after the colon and `options` the project's `[model]` table.
+where `name` is the part after the colon and `options` the project's `[model]` table. A model of
+Google's may also define
+
+    def shared_options(google: GoogleSettings, given: Mapping[str, Any]) -> dict[str, Any]
+
+what the project's `[google]` table comes to as options; those given in `[model]` stand above.
 """
 
 from collections.abc import Mapping, Sequence

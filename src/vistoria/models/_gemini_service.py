@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from vistoria.errors import ConfigError
 from vistoria.google_account import GoogleAccount, GoogleSettings
@@ -33,6 +33,7 @@ class Service(Protocol):
     """Who is billed and limited, and where."""
     regional: bool
     """Bound to a region, which costs more for newer models."""
+    sign_in: Literal["google", "key"]
     batch: bool
     """Takes batch jobs: those belong to a Cloud project."""
 
@@ -52,13 +53,27 @@ class Access:
     location: str | None = None
     api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
+    impersonate: str | None = None
+
+
+def shared_options(google: GoogleSettings, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The project's `[google]` settings as options, unless `given` options lead elsewhere."""
+    if given.get("api_key") or str(given.get("vertex")).lower() in ("false", "0"):
+        return {}
+    shared = {
+        "project": google.project,
+        "location": google.region,
+        "impersonate": google.impersonate,
+        "base_url": google.endpoints.get("aiplatform"),
+    }
+    return {name: value for name, value in shared.items() if value is not None}
 
 
 def find_service(model: str, access: Access) -> Service:
     """The service for a model, named plainly or by its resource; raises ConfigError."""
     if _on_vertex(model, access):
         return _vertex(model, access)
-    if access.project or access.location:
+    if access.project or access.location or access.impersonate:
         raise ConfigError("`project` and `location` mean Vertex AI, but vertex = false was set")
     return _developer(model, access)
 
@@ -130,20 +145,23 @@ def _vertex(model: str, access: Access) -> Service:
     base = _base(access, "GOOGLE_VERTEX_BASE_URL", f"https://{host}") + "/v1"
     if key:
         return _Keyed(f"{base}/{path}:generateContent", key, frozenset({"gs"}))
-    return _Vertex(base, path, location, project)
+    return _Vertex(base, path, location, project, access.impersonate)
 
 
 class _Vertex:
     """Vertex AI of a Cloud project, with the credentials found on this machine."""
 
     by_reference = frozenset({"gs"})
+    sign_in: Literal["google", "key"] = "google"
     batch = True
 
-    def __init__(self, base: str, path: str, location: str, project: str | None) -> None:
+    def __init__(
+        self, base: str, path: str, location: str, project: str | None, impersonate: str | None
+    ) -> None:
         self.account = f"{base} {project or ''} {location}"
         self.regional = location != "global"
         self._base, self._path, self._location = base, path, location
-        self._credentials = GoogleAccount(GoogleSettings(project=project))
+        self._credentials = GoogleAccount(GoogleSettings(project=project, impersonate=impersonate))
         self._url: str | None = None
 
     async def target(self) -> Target:
@@ -172,6 +190,7 @@ class _Keyed:
 
     def __init__(self, url: str, key: str, by_reference: frozenset[str]) -> None:
         self.by_reference = by_reference
+        self.sign_in: Literal["google", "key"] = "key"
         self.regional = False
         # Keys are told apart, but not kept where events and messages could show them.
         self.account = f"{url.partition('/v1')[0]} {sha256(key.encode()).hexdigest()[:8]}"

@@ -24,12 +24,14 @@ from vistoria.errors import ConfigError, ObservationError, TransientError
 from vistoria.models._gemini_family import Family, default_model, family, listed_models
 from vistoria.models._gemini_reply import read_reply
 from vistoria.models._gemini_request import Request
-from vistoria.models._gemini_service import Access, find_service
+from vistoria.models._gemini_service import Access, find_service, shared_options
 from vistoria.models._google_errors import google_error
 from vistoria.models._http import Http
 from vistoria.models._options import Options, read_options
 from vistoria.records import Capabilities, Charge, ImageForm, Picture, Reply
 from vistoria.task import Task
+
+__all__ = ["Gemini", "GeminiOptions", "listing", "open_model", "shared_options"]
 
 _Level: TypeAlias = Literal["minimal", "low", "medium", "high"]
 
@@ -47,6 +49,8 @@ class GeminiOptions(Options):
     location: str | None = None
     api_key: Annotated[str | None, Setting(repr=False)] = None
     base_url: str | None = None
+    impersonate: str | None = None
+    """A service account to act as; Vertex AI only."""
     media_resolution: Literal["low", "medium", "high"] | None = None
     """Tokens per picture: 280, 560 or 1,120 for Gemini 3."""
     thinking: Annotated[int, Setting(ge=-1)] | _Level | Literal["default"] | None = None
@@ -103,6 +107,7 @@ class Gemini:
                 regional=self._service.regional,
             ),
             resolutions=("high", "medium", "low"),
+            sign_in=self._service.sign_in,
         )
         self._request = Request(self.settings, options.max_output_tokens, options.labels)
         self._http = Http(timeout=options.timeout)
