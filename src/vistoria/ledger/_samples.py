@@ -24,7 +24,8 @@ class SampleSpec:
     `unit`: what is drawn; a pair is an asset before and after. `method`: "chosen" is not random.
     `by_field`: whose machine labels are the strata. `fields`: the definitions of the fields to
     review, as JSON values. `domain`: the part of the run that is sampled. `strata`: name → units
-    in the population.
+    in the population; `suspicious_from`: the suspicion from which a unit is in the stratum
+    "suspicious", whatever its label.
     """
 
     run_id: int
@@ -36,6 +37,7 @@ class SampleSpec:
     fields: Sequence[Mapping[str, Any]]
     domain: Mapping[str, Any]
     strata: Mapping[str, int]
+    suspicious_from: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +83,10 @@ def add_sample(db: sqlite3.Connection, spec: SampleSpec, units: Sequence[Sampled
     with transaction(db):
         cursor = db.execute(
             "INSERT INTO samples (run_id, unit, purpose, method, by_field, seed, fields, domain, "
-            "strata, drawn_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "strata, suspicious_from, drawn_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (spec.run_id, spec.unit, spec.purpose, spec.method, spec.by_field, spec.seed,
-             _json(list(spec.fields)), _json(spec.domain), _json(list(spec.strata.items())), now()),
+             _json(list(spec.fields)), _json(spec.domain), _json(list(spec.strata.items())),
+             spec.suspicious_from, now()),
         )  # fmt: skip
         assert cursor.lastrowid is not None
         number = cursor.lastrowid
@@ -109,7 +112,8 @@ def _insert_units(db: sqlite3.Connection, sample_id: int, units: Sequence[Sample
 
 
 _COLUMNS = (
-    "sample_id, run_id, unit, purpose, method, by_field, seed, fields, domain, strata, drawn_at"
+    "sample_id, run_id, unit, purpose, method, by_field, seed, fields, domain, strata, "
+    "suspicious_from, drawn_at"
 )
 
 
@@ -180,7 +184,7 @@ def _sample(row: Sequence[Any]) -> Sample:
     return Sample(
         sample_id=row[0], run_id=row[1], unit=row[2], purpose=row[3], method=row[4],
         by_field=row[5], seed=row[6], fields=tuple(json.loads(row[7])), domain=json.loads(row[8]),
-        strata=dict(json.loads(row[9])), drawn_at=row[10],
+        strata=dict(json.loads(row[9])), suspicious_from=row[10], drawn_at=row[11],
     )  # fmt: skip
 
 

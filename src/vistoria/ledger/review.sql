@@ -12,6 +12,7 @@ CREATE TABLE samples (
   fields TEXT NOT NULL,            -- JSON: the fields as the task defined them, with fingerprints
   domain TEXT NOT NULL,            -- JSON: snapshot, asset type, bounds
   strata TEXT NOT NULL,            -- JSON: [name, units in the population]
+  suspicious_from REAL,            -- suspicion from which a unit is in the stratum "suspicious"
   drawn_at TEXT NOT NULL
 );
 
