@@ -11,12 +11,14 @@ Files whose name begins with `_` are shared by the sources and are not sources t
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from vistoria.google_account import GoogleSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Selection", "Source", "SourceOptions"]
+__all__ = ["Metered", "Scan", "Selection", "Source", "SourceOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +27,21 @@ class SourceOptions:
 
     `table` or `query`: which rows of a database. `columns`: overrides of the detected mapping,
     ours → theirs (e.g. {"uri": "photo_url"}). `profile`: a mapping profile by name.
+
+    `dialect`: in which SQL the query, conditions and columns are written; None is the source's own.
+    `max_bytes_billed`: a query that a service would bill for more than this is refused; `google`:
+    whose account and project; `service`: where else than usual a service is reached, e.g.
+    {"endpoint": "https://…"}.
     """
 
     table: str | None = None
     query: str | None = None
     profile: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    dialect: Literal["bigquery"] | None = None
+    max_bytes_billed: int | None = None
+    google: GoogleSettings = field(default_factory=GoogleSettings)
+    service: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +77,22 @@ class Source(Protocol):
 
         Called once for rows never seen before, so that a second run opens no image.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What a service will read, and bill, for a selection: `size` in bytes, and at least `least` of
+    them. `service` and `location` name the price."""
+
+    service: str
+    location: str
+    size: int
+    least: int = 0
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A source that a service bills for being read."""
+
+    def scan(self, selection: Selection) -> Scan:
+        """What `batches` will be billed for, asked of the service without reading a row."""

@@ -1,10 +1,12 @@
 """Turns what a table holds into the types of an observation; what does not fit becomes NULL."""
 
+from collections.abc import Mapping
+
 from vistoria.records import OBSERVATION_COLUMNS
 from vistoria.sources._columns import Found, plain
 from vistoria.sources._database import literal
 
-__all__ = ["address_sql", "cast_sql"]
+__all__ = ["observation_sql"]
 
 _DUCKDB_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "timestamp[us, UTC]": "TIMESTAMPTZ"}
 _BOUNDS = {"latitude": 90, "longitude": 180, "heading": 360}
@@ -13,7 +15,19 @@ _SPACES = " \t\r\n"
 _TIME_FORMATS = "['%Y:%m:%d %H:%M:%S', '%Y:%m:%d %H:%M:%S%z', '%Y%m%d']"  # EXIF writes colons
 
 
-def cast_sql(name: str, found: Found | None) -> str:
+def observation_sql(mapped: Mapping[str, Found], folder: str | None) -> dict[str, str]:
+    """An expression for each of our columns; relative image addresses begin at `folder`.
+
+    Without an id the image address is the id.
+    """
+    expressions = {name: _cast(name, mapped.get(name)) for name in OBSERVATION_COLUMNS}
+    expressions["uri"] = _address(mapped["uri"], folder)
+    address = f"CAST({plain(mapped['uri'])} AS VARCHAR)"
+    expressions["observation_id"] = f"coalesce({expressions['observation_id']}, {address}, '')"
+    return expressions
+
+
+def _cast(name: str, found: Found | None) -> str:
     """The expression for our column `name`, NULL where there is nothing or it does not fit."""
     kind = OBSERVATION_COLUMNS[name]
     if found is None:
@@ -49,8 +63,8 @@ def _time(found: Found) -> str:
     )
 
 
-def address_sql(found: Found, folder: str) -> str:
-    """The image address; one that is a relative path begins at `folder`.
+def _address(found: Found, folder: str | None) -> str:
+    """The image address; one that is a relative path begins at `folder`, if there is one.
 
     Empty where there is none: such a row is an observation that fails, not a row that vanishes.
     """
@@ -60,5 +74,5 @@ def address_sql(found: Found, folder: str) -> str:
     return (
         f"CASE WHEN regexp_matches({trimmed}, {literal(_SCHEME)}) THEN {trimmed}"
         f" WHEN {written} = '' OR starts_with({written}, '/') THEN {written}"
-        f" ELSE {literal(folder + '/')} || {written} END"
+        f" ELSE {literal('' if folder is None else folder + '/')} || {written} END"
     )

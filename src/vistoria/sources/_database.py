@@ -69,6 +69,12 @@ class Database:
         cursor = self._connection.cursor()
         yield from cursor.sql(query).to_arrow_reader(2 * BATCH_ROWS)
 
+    def computed(self, query: str, batch: "pa.RecordBatch") -> "list[pa.RecordBatch]":
+        """The rows of a query over `batch`, which it calls `its`; raises duckdb.Error."""
+        cursor = self._connection.cursor()
+        cursor.register("its", pa.table(batch))
+        return list(cursor.sql(query).to_arrow_reader(2 * BATCH_ROWS))
+
     def condition(
         self, where: str, columns: "pa.Schema", *, place: str
     ) -> "Callable[[pa.Table], list[int]]":
@@ -86,18 +92,16 @@ class Database:
                 return [int(row) for (row,) in cursor.sql(query).fetchall()]
             except duckdb.Error as error:
                 known = ", ".join(columns.names)
-                raise UserError(condition_message(where, place, error, known)) from error
+                message = condition_message(where, place, brief(error), known)
+                raise UserError(message) from error
 
         rows(columns.empty_table())
         return rows
 
 
-def condition_message(where: str, place: str, error: duckdb.Error, known: str) -> str:
-    """What to tell a person whose condition DuckDB refuses; `known`: the columns there are."""
-    return (
-        f"the condition {where!r} does not fit {place}: {brief(error)}\n"
-        f"Columns you can use: {known}."
-    )
+def condition_message(where: str, place: str, said: str, known: str) -> str:
+    """What to tell a person whose condition is refused; `known`: the columns there are."""
+    return f"the condition {where!r} does not fit {place}: {said}\nColumns you can use: {known}."
 
 
 def brief(error: duckdb.Error) -> str:

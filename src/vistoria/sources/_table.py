@@ -14,8 +14,8 @@ import pyarrow as pa
 from vistoria.errors import ConfigError, UserError
 from vistoria.records import OBSERVATION_COLUMNS
 from vistoria.sources import Selection, SourceOptions
-from vistoria.sources._casts import address_sql, cast_sql
-from vistoria.sources._columns import Column, Found, column_of, find, plain
+from vistoria.sources._casts import observation_sql
+from vistoria.sources._columns import Column, Found, column_of, find
 from vistoria.sources._database import Database, brief, condition_message, identifier, literal
 from vistoria.sources._exif import complete
 from vistoria.sources._profiles import detect, map_columns, profile_named
@@ -121,7 +121,7 @@ class TableSource:
             self._database.describe(query)
         except duckdb.Error as error:
             known = ", ".join(self._known)
-            message = condition_message(where, repr(self.address), error, known)
+            message = condition_message(where, repr(self.address), brief(error), known)
             raise UserError(message) from error
 
     def _expression(self, text: str) -> Found | None:
@@ -187,10 +187,7 @@ def plain_relation(database: Database, sql: str, name: str, folder: Path) -> Rel
 
 
 def _select(mapped: Mapping[str, Found], its: Relation) -> str:
-    expressions = {name: cast_sql(name, mapped.get(name)) for name in OBSERVATION_COLUMNS}
-    expressions["uri"] = address_sql(mapped["uri"], str(its.folder))
-    address = f"CAST({plain(mapped['uri'])} AS VARCHAR)"
-    expressions["observation_id"] = f"coalesce({expressions['observation_id']}, {address}, '')"
-    parts = [f"{sql} AS {identifier(_OURS[name])}" for name, sql in expressions.items()]
+    ours = observation_sql(mapped, str(its.folder))
+    parts = [f"{sql} AS {identifier(_OURS[name])}" for name, sql in ours.items()]
     parts += [f"{sql} AS {identifier(name)}" for name, sql in its.own.items()]
     return ", ".join(parts)
