@@ -94,7 +94,7 @@ def _certify(
     wrong_from = np.append(np.cumsum(~right[order][::-1])[::-1], 0)
     wrong, kept = wrong_from[start], score.size - start
     of = kept if guarantee == "selective" else np.full_like(kept, score.size)
-    passed = special().bdtr(wrong.astype(float), of.astype(float), 1 - target) <= delta
+    passed = special().bdtr(wrong.astype(float), of, 1 - target) <= delta
     good = int(np.argmin(passed)) if not passed.all() else len(passed)
     if good:
         i = good - 1

@@ -58,5 +58,5 @@ def _promising(scores: NDArray[np.float64], real: NDArray[np.bool_], target: flo
     false = np.cumsum(~real[np.argsort(-scores, kind="stable")])
     shares = np.arange(_LEAST, 1.0, _STEP)
     kept = np.ceil(shares * len(scores)).astype(np.int64)
-    chance = special().bdtr(false[kept - 1].astype(float), kept.astype(float), 1 - target)
+    chance = special().bdtr(false[kept - 1].astype(float), kept, 1 - target)
     return float(shares[np.argmin(chance)])
