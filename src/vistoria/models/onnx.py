@@ -1,26 +1,27 @@
 """`onnx:` runs a small model in this process: the bundled `onnx:street`, or a file of your own.
 
 A file is any ONNX graph that takes one uint8 batch (N, height, width, 3) of RGB pixels, returns
-one tensor of class probabilities (N, classes) per head, and says so in its metadata under the key
-`vistoria`, as JSON: `{"format": 1, "name", "version", "input": {"width", "height"}, "heads":
-[{"name", "kind": "choice" | "boolean" | "number", "classes": […], "trained": true}, …]}`.
+one tensor per head, and says so in its metadata under the key `vistoria`, as JSON: `{"format": 1,
+"name", "version", "input": {"width", "height"}, "heads": [{"name", "kind", "classes": […],
+"trained": true}, …]}`. A tensor holds class probabilities (N, classes); other forms, which
+`vistoria train` writes as format 2, are in `_onnx_heads`.
 """
 
 import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import anyio.to_thread
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from vistoria.errors import ConfigError, ObservationError, UserError
+from vistoria.errors import ConfigError, ObservationError
+from vistoria.models._onnx_heads import Column, Head, check_choices, columns_of, read_head
 from vistoria.models._options import Options, read_options
 from vistoria.records import Capabilities, ImageForm, Picture, Reply, Value
 from vistoria.task import Field, Task
@@ -50,17 +51,6 @@ def open_model(name: str, options: Mapping[str, Any]) -> "OnnxModel":
     return OnnxModel(name, path.read_bytes())
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """One question that the graph answers; `trained` is false where it does no better than
-    guessing, and then it is not used."""
-
-    name: str
-    kind: str
-    classes: tuple[str, ...]
-    trained: bool
-
-
 class OnnxModel:
     """Answers the fields for which the graph has a trained head of the same name."""
 
@@ -75,10 +65,7 @@ class OnnxModel:
             self._session = ort.InferenceSession(graph, options, ["CPUExecutionProvider"])
             meta = json.loads(self._session.get_modelmeta().custom_metadata_map["vistoria"])
             size, version = meta["input"], meta["version"]
-            self._heads = {
-                h["name"]: Head(h["name"], h["kind"], tuple(h["classes"]), h["trained"])
-                for h in meta["heads"]
-            }
+            self._heads = {head["name"]: read_head(head) for head in meta["heads"]}
         except KeyError as error:
             raise ConfigError(
                 f"{self.name!r} lacks {error} in its metadata; `vistoria models` and the "
@@ -98,7 +85,7 @@ class OnnxModel:
         )
         self._frame = (size["height"], size["width"], 3)
         self._here = threading.local()
-        self._readers: dict[str, _Reader] = {}
+        self._readers: dict[str, tuple[Column, ...]] = {}
 
     @property
     def heads(self) -> tuple[Head, ...]:
@@ -106,7 +93,13 @@ class OnnxModel:
         return tuple(self._heads.values())
 
     def unanswerable(self, task: Task) -> tuple[str, ...]:
-        """Fields without a trained head of that name and a fitting kind."""
+        """Fields without a trained head of that name and a fitting kind.
+
+        Raises UserError where a student was taught other choices than the task has.
+        """
+        for field in task.fields:
+            if self._fits(field):
+                check_choices(field, self._heads[field.name])
         return tuple(f.name for f in task.fields if not self._fits(f))
 
     def _fits(self, field: Field) -> bool:
@@ -124,18 +117,17 @@ class OnnxModel:
         """The same in the calling thread."""
         reader = self._readers.get(task.fingerprint)
         if reader is None:
-            reader = self._readers[task.fingerprint] = _reader(task, self._heads)
+            reader = self._readers[task.fingerprint] = columns_of(task.fields, self._heads)
         frames = [p.pixels for p in pictures if p.pixels is not None]
         batch = np.stack(frames, out=self._space(len(frames)))
-        outputs = self._session.run([column.head for column in reader], {self._input: batch})
+        outputs = self._session.run([column.head.name for column in reader], {self._input: batch})
         answers: list[dict[str, Value]] = [{} for _ in pictures]
         confidences: list[dict[str, float]] = [{} for _ in pictures]
-        for column, probabilities in zip(reader, outputs, strict=True):
-            best: NDArray[np.int64] = probabilities.argmax(axis=1)
-            sure = probabilities.max(axis=1).round(4).tolist()
-            for i, (index, probability) in enumerate(zip(best.tolist(), sure, strict=True)):
-                answers[i][column.field] = column.values[index]
-                confidences[i][column.field] = probability
+        for column, output in zip(reader, outputs, strict=True):
+            name = column.field.name
+            for i, (value, sure) in enumerate(zip(*column.read(output), strict=True)):
+                answers[i][name] = value
+                confidences[i][name] = sure
         return [
             Reply(answer=answer, model_version=self._version, confidence=confidence)
             for answer, confidence in zip(answers, confidences, strict=True)
@@ -151,37 +143,3 @@ class OnnxModel:
 
     async def aclose(self) -> None:
         """Nothing to close."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """How one field is read off one head: its value for each class."""
-
-    field: str
-    head: str
-    values: tuple[Value, ...]
-
-
-_Reader: TypeAlias = tuple[_Column, ...]
-
-
-def _reader(task: Task, heads: Mapping[str, Head]) -> _Reader:
-    return tuple(
-        _Column(field.name, field.name, _values(field, heads[field.name].classes))
-        for field in task.fields
-    )
-
-
-def _values(field: Field, classes: tuple[str, ...]) -> tuple[Value, ...]:
-    """The field's value for each class; a choice unknown to the task becomes "other"."""
-    if field.kind == "boolean":
-        return tuple(name == "true" for name in classes)
-    if field.kind == "number":
-        return tuple(float(name) for name in classes)
-    unknown = [name for name in classes if name not in field.choices]
-    if unknown and "other" not in field.choices:
-        raise UserError(
-            f"the model may answer {unknown[0]!r} for field {field.name!r}, which the task does "
-            f'not allow; add it, or "other", to the field\'s choices ({", ".join(field.choices)})'
-        )
-    return tuple(name if name in field.choices else "other" for name in classes)
