@@ -24,6 +24,10 @@ from vistoria.project import load_project
 AT_ONCE = 64
 _ANSWERED = "SELECT o.uri FROM answers JOIN observations AS o USING (ordinal)"
 _CALLS = "SELECT o.uri FROM calls JOIN observations AS o USING (ordinal) WHERE state = "
+_PAID = _CALLS + (  # the answer came, but not to disk
+    "'settled' AND requests > 0 AND NOT EXISTS (SELECT 1 FROM attempts AS a "
+    "WHERE a.question_id = calls.question_id AND a.ordinal = calls.ordinal)"
+)
 
 
 @dataclass
@@ -54,7 +58,8 @@ class _Tally:
         self.asked = asked
         self.answered = {uri for (uri,) in rows(ledger, _ANSWERED)}
         still = {uri for (uri,) in rows(ledger, _CALLS + "'open'")}
-        self.ambiguous = still | {uri for (uri,) in rows(ledger, _CALLS + "'lost'")}
+        gone = (*rows(ledger, _CALLS + "'lost'"), *rows(ledger, _PAID))
+        self.ambiguous = still | {uri for (uri,) in gone}
         self.ambiguous -= self.answered
         self.open_in_all += len(still)
         self.most_open = max(self.most_open, len(still))

@@ -74,6 +74,29 @@ def test_spending_never_passes_the_bound(
         assert ledger.spending(run.run_id).money == paid <= most
 
 
+def test_a_call_that_is_paid_but_whose_answer_was_not_written_is_lost(tmp_path: Path) -> None:
+    """The process ends between two commits."""
+    path = tmp_path / "l.sqlite"
+    ledger, run, session = start(path)
+
+    async def work() -> None:
+        for ordinal, bill in ((1, Spend(3, 1, 20)), (2, Spend(4, 1, 20)), (3, Spend(0, 0, 0))):
+            number = await ledger.open_call(call(run, session, ordinal))
+            assert isinstance(number, int)
+            ledger.settle_call(number, bill)
+
+    with ledger:
+        asyncio.run(work())
+        ledger.record([attempt(run, 1, answer={"rusty": True})])
+        ledger.flush()
+        assert ledger.lost(run).tolist() == []
+        ledger.end_session(session, "killed")  # type: ignore[arg-type]
+        assert ledger.lost(run).tolist() == [2], "the first is answered, the third was refused"
+        costs = ledger.costs(run)
+        assert (costs.lost_calls, costs.lost, costs.paid) == (1, Spend(4, 1, 20), Spend(3, 1, 20))
+        assert ledger.spending(run.run_id) == costs.spent
+
+
 def test_a_call_is_open_once_and_not_sent_for_what_is_answered(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
     ledger, run, session = start(path)

@@ -23,6 +23,16 @@ class Call:
     sent_at: float
 
 
+_RECENT = 20_000  # calls: those before are many commits old, so what came of them is on disk
+_UNANSWERED = """
+UPDATE calls SET state = 'lost'
+WHERE session_id = ? AND state = 'settled' AND requests > 0
+  AND call_id > (SELECT max(call_id) FROM calls) - ?
+  AND NOT EXISTS (
+    SELECT 1 FROM attempts AS a WHERE a.question_id = calls.question_id
+    AND a.ordinal = calls.ordinal AND a.started_at + a.seconds >= calls.sent_at)
+"""
+
 Refusal: TypeAlias = Literal["over", "taken", "answered"]
 """Why a call may not be sent: it could break a bound; another process has it open; it has been
 answered meanwhile."""
@@ -106,7 +116,9 @@ def spending(db: sqlite3.Connection, run_id: int) -> Spend:
 
 
 def lose_calls(db: sqlite3.Connection, session_id: int) -> tuple[int, ...]:
-    """Marks the open calls of a dead session as lost; returns the ordinals they asked about."""
+    """Marks the open calls of a dead session as lost, and those whose bill it wrote down but not
+    what came of them; returns the ordinals that the open ones asked about."""
+    db.execute(_UNANSWERED, (session_id, _RECENT))
     where = "state = 'open' AND session_id = ?"
     rows = db.execute(f"SELECT ordinal FROM calls WHERE {where}", (session_id,)).fetchall()
     db.execute(f"UPDATE calls SET state = 'lost' WHERE {where}", (session_id,))
