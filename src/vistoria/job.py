@@ -5,7 +5,7 @@ import logging
 import signal
 import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vistoria import opening
 from vistoria.engine import (
     Ask,
+    BatchSettings,
     Choice,
     Forecast,
     Limits,
@@ -26,12 +27,13 @@ from vistoria.engine import (
     draw,
     forecast,
     make_plan,
+    work_in_batches,
     work_through,
 )
 from vistoria.errors import first_error
 from vistoria.events import Sink, ignore
 from vistoria.ledger import Ledger
-from vistoria.pricing import Ceiling, load_prices
+from vistoria.pricing import Ceiling, Mode, load_prices
 from vistoria.project import Project
 from vistoria.sources import Selection, Source
 from vistoria.task import Task
@@ -51,7 +53,8 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A project with its source and model opened: plan first, then work, once."""
+    """A project with its source and model opened: plan first, then work, once. `batch`: by batch
+    jobs, and how; None: call by call."""
 
     source: Source
     selection: Selection
@@ -60,6 +63,7 @@ class Job:
     limits: Limits
     ledger: Path
     telemetry: Telemetry | None = None
+    batch: BatchSettings | None = None
 
     def plan(self, ledger: Ledger, choice: Choice, emit: Sink = ignore) -> Plan:
         """Reads the source and compares it with the opened `ledger`; asks nothing."""
@@ -73,7 +77,8 @@ class Job:
         self, plan: Plan, ledger: Ledger, pilot: NDArray[np.int64] | None = None
     ) -> Forecast:
         """What `plan` will take; `pilot`: resting on these observations alone."""
-        return forecast(plan, ledger, self.ask.model, self.limits, pilot)
+        mode: Mode = "batch" if self.batch else "online"
+        return forecast(plan, ledger, self.ask.model, self.limits, pilot, mode=mode)
 
     def work(self, plan: Plan, ledger: Ledger, emit: Sink = ignore) -> Report:
         """Asks what the plan lists and closes the model.
@@ -94,6 +99,10 @@ class Job:
 
         async def work(stop: anyio.Event) -> Report:
             try:
+                if self.batch is not None:
+                    how = replace(self.batch, limits=self.limits)
+                    ask, load = self.ask, self.load
+                    return await work_in_batches(plan, ledger, ask, load, how, emit, stop)
                 return await work_through(plan, ledger, model, self.load, self.limits, emit, stop)
             finally:
                 await model.aclose()
@@ -104,14 +113,16 @@ class Job:
 def open_job(project: Project, task: Task | None = None) -> Job:
     """Opens what the project names; `task` stands in for the project's own. Raises UserError."""
     source, model = opening.open_source(project), opening.open_model(project)
+    limits, run = _limits(project), project.run
     return Job(
         source=source,
         selection=opening.selection(project),
         ask=Ask(opening.open_task(project, task), model, opening.question_settings(project, model)),
         load=opening.open_images(project),
         telemetry=open_telemetry(project.run.telemetry),
-        limits=_limits(project),
-        ledger=project.run.ledger,
+        limits=limits,
+        ledger=run.ledger,
+        batch=BatchSettings(limits=limits, poll=run.poll, wait=run.wait) if run.batch else None,
     )
 
 

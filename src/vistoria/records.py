@@ -147,6 +147,14 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLimits:
+    """The most that one batch job of a service may hold: `rows`, and `bytes` of its file."""
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What the engine must know about a model; it never asks for the model's name.
 
@@ -156,7 +164,8 @@ class Capabilities:
     `service`: names what is limited together: model, account and endpoint. `charge`: what decides
     the price of a call; None where there is none to pay. `resolutions`: values of the model's
     option `media_resolution`, the finest first, if it has one. `sign_in`: what calls are signed
-    with, a Google account or a key, where that is known.
+    with, a Google account or a key, where that is known. `batch`: it has `batches`, which
+    answers many rows later at a lower price (`models.Batching`); None where it has not.
     """
 
     image: ImageForm
@@ -168,6 +177,7 @@ class Capabilities:
     charge: Charge | None = None
     resolutions: tuple[str, ...] = ()
     sign_in: Literal["google", "key"] | None = None
+    batch: BatchLimits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

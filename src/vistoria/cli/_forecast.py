@@ -84,6 +84,8 @@ def _allowed(found: Forecast) -> str:
 
 
 def _time(found: Forecast) -> str:
+    if found.mode == "batch":
+        return "batch jobs: mostly within a day, at worst four: 72 hours in line and 24 at work"
     if found.rate is None or found.seconds is None:
         return "not known before the first answers"
     return f"about {duration(found.seconds)} at {rate(found.rate)}"

@@ -151,6 +151,10 @@ running = _all(
           metavar="SHARE", help="Stop when more than this share of observations fails."),
     _flag("run.telemetry", "--telemetry/--no-telemetry", default=None,
           help="Send OpenTelemetry metrics and traces [default: if OTEL_… variables say where]."),
+    _flag("run.batch", "--batch/--no-batch", default=None,
+          help="Ask in batch jobs of the model's service: cheaper, and within a day or so."),
+    _flag("run.wait", "--wait/--no-wait", default=None,
+          help="Wait for batch jobs to end, or leave them [default: wait]."),
 )  # fmt: skip
 
 spending = _all(

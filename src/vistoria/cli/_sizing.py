@@ -197,7 +197,8 @@ class _Bench:
 
 
 def _open(context: click.Context, size: Size) -> Job:
-    return open_job(_settings.load(context, flags={size.setting: size.value}))
+    """Asked call by call, whatever the run itself does."""
+    return replace(open_job(_settings.load(context, flags={size.setting: size.value})), batch=None)
 
 
 def _alike(run: Run) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ Examples:
     vistoria plan --pilot 50 --json
 """
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -66,7 +67,7 @@ def _with_pilot(
 ) -> tuple[Forecast, int]:
     """Asks a pilot; what the rest will take, and the exit code."""
     chosen = job.pilot(plan, ledger, count)
-    report = work(job, ledger, plan.only(chosen), display).report
+    report = work(replace(job, batch=None), ledger, plan.only(chosen), display).report
     if report.outcome != "finished":
         note("pilot", report.stopped_by or report.outcome, fg="yellow")
     asked = [past.ordinal for group in plan.groups for past in ledger.past(group.question_id)]

@@ -1,5 +1,6 @@
 """Runs a task over a source: plan what is missing, ask, record. Knows no screen and no provider."""
 
+from vistoria.engine.batch import BatchSettings, work_in_batches
 from vistoria.engine.binomial import Share
 from vistoria.engine.forecast import Average, Forecast, average, forecast
 from vistoria.engine.loading import Load
@@ -11,6 +12,7 @@ from vistoria.engine.sizing import Difference, Size, acceptable, differences, si
 __all__ = [
     "Ask",
     "Average",
+    "BatchSettings",
     "Choice",
     "Difference",
     "Forecast",
@@ -28,5 +30,6 @@ __all__ = [
     "make_plan",
     "plan_part",
     "sizes",
+    "work_in_batches",
     "work_through",
 ]

@@ -17,6 +17,7 @@ from vistoria.ledger import Ledger, Past
 from vistoria.models import Model
 from vistoria.pricing import (
     Estimate,
+    Mode,
     Money,
     Price,
     Spend,
@@ -47,7 +48,7 @@ class Forecast:
     which). They rest on `seen` observations, or on rules. `picture`: tokens of one. `rate`:
     observations per second. `failures`: reason → share; `failed`: of any reason. `spent`: so far.
     `allowed`: how many observations the ceiling will let through, None for all. `lost`: see
-    `Report`.
+    `Report`. `mode`: how the rest will be asked.
     """
 
     total: int
@@ -64,6 +65,7 @@ class Forecast:
     spent: Spend
     allowed: int | None
     lost: int
+    mode: Mode = "online"
 
     @property
     def seconds(self) -> float | None:
@@ -73,11 +75,13 @@ class Forecast:
 
 def forecast(
     plan: Plan, ledger: Ledger, model: Model, limits: Limits,
-    pilot: NDArray[np.int64] | None = None,
+    pilot: NDArray[np.int64] | None = None, *, mode: Mode = "online",
 ) -> Forecast:  # fmt: skip
     """The forecast for a plan. `pilot`: the ordinals of a random choice asked before, on which
-    alone it shall rest."""
-    tab = Tab(model.name, model.capabilities, limits.prices or load_prices(), limits.ceiling)
+    alone it shall rest. `mode`: how the rest will be asked, "online" or "batch"."""
+    tab = Tab(
+        model.name, model.capabilities, limits.prices or load_prices(), limits.ceiling, mode=mode
+    )
     known = _Known(plan, ledger, tab, pilot)
     every, price = known.every, tab.price()
     cost_of_all = known.estimate(price) if price else None
@@ -92,7 +96,8 @@ def forecast(
         cost=cost_of_all,
         tokens=tokens_of_all,
         picture=tab.picture(plan.run.settings.get("image.max_side")),
-        rate=_rate(every, plan.pending, limits, tokens_of_all),
+        mode=mode,
+        rate=_rate(every, plan.pending, limits, tokens_of_all) if mode == "online" else None,
         failures={
             reason: share(count, len(every))
             for reason, count in Counter(p.reason for p in every if p.reason).most_common()

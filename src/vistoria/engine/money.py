@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -9,6 +10,7 @@ from vistoria.errors import ObservationError, TransientError
 from vistoria.pricing import (
     Ceiling,
     ImageRule,
+    Mode,
     Price,
     PriceTable,
     Spend,
@@ -24,7 +26,9 @@ from vistoria.task import Task
 # Tokens of an answer to a field, its name and punctuation included.
 _WRITTEN = {"choice": 10, "choices": 16, "number": 10, "boolean": 8, "text": 60, "boxes": 60}
 _Kind: TypeAlias = tuple[str, tuple[int | None, int | None] | None]
-_CALL = timedelta(minutes=10)  # no call takes longer, so that it pays at most a price of that time
+# No call takes longer, so that it pays at most a price of that time; a batch job may wait for
+# 72 hours and then run for 24.
+_CALL: Mapping[Mode, timedelta] = {"online": timedelta(minutes=10), "batch": timedelta(hours=96)}
 
 
 class Tab:
@@ -33,16 +37,19 @@ class Tab:
     def __init__(
         self, name: str, capabilities: Capabilities, prices: PriceTable, ceiling: Ceiling,
         *, already: Spend = Spend(),  # noqa: B008 - frozen
+        mode: Mode = "online",
     ) -> None:  # fmt: skip
-        """`name`: of the model, `provider:model`. `already`: of the ceiling, spent elsewhere."""
+        """`name`: of the model, `provider:model`. `already`: of the ceiling, spent elsewhere.
+        `mode`: the way in which it is called, "online" or "batch"."""
         charge = capabilities.charge
         self.ceiling = ceiling.less(already)
         """What is left for this run."""
         self._whole, self._already = ceiling, already
         self._charge = charge
         self._tariff: Tariff | None = (
-            prices.tariff(name, regional=charge.regional) if charge else None
+            prices.tariff(name, mode=mode, regional=charge.regional) if charge else None
         )
+        self._longest = _CALL[mode]
         self._rule: ImageRule | None = prices.image_rule(name) if charge else None
         self._text: dict[str, int] = {}
         self._minute = 0
@@ -80,7 +87,7 @@ class Tab:
             width, height = (picture.width, picture.height) if picture else (None, None)
             image = self._rule.tokens(width, height, charge.media_resolution).worst
         now = datetime.now(UTC)
-        price = self._tariff.dearest(now, now + _CALL) if self._tariff else None
+        price = self._tariff.dearest(now, now + self._longest) if self._tariff else None
         text = self._text_tokens(task) + (text_tokens(correction).worst if correction else 0)
         return worst(
             price, text_tokens=text, image_tokens=image, output_tokens=charge.output_tokens

@@ -4,6 +4,7 @@ from vistoria.ledger._calls import Call, Refusal
 from vistoria.ledger._costs import Costs
 from vistoria.ledger._decisions import Certificate
 from vistoria.ledger._evidence import Past, Scope
+from vistoria.ledger._jobs import Job, JobRow, OpenRow, Settled
 from vistoria.ledger._ledger import Ledger
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._reviews import Reviews
@@ -24,8 +25,11 @@ __all__ = [
     "Certificate",
     "Costs",
     "Field",
+    "Job",
+    "JobRow",
     "Ledger",
     "Method",
+    "OpenRow",
     "Outcome",
     "Past",
     "Purpose",
@@ -38,6 +42,7 @@ __all__ = [
     "SampleSpec",
     "SampledUnit",
     "Scope",
+    "Settled",
     "Sheet",
     "Summary",
     "Unit",

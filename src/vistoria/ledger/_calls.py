@@ -12,7 +12,8 @@ from vistoria.pricing import Ceiling, Spend
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call about to be sent. `most`: the most it can cost; `ceiling`: that of its run."""
+    """A call about to be sent. `most`: the most it can cost; `ceiling`: that of its run; `job_id`:
+    the batch job that it is part of."""
 
     session_id: int
     run_id: int
@@ -21,6 +22,7 @@ class Call:
     most: Spend
     ceiling: Ceiling
     sent_at: float
+    job_id: int | None = None
 
 
 _RECENT = 20_000  # calls: those before are many commits old, so what came of them is on disk
@@ -79,9 +81,9 @@ def open_call(db: sqlite3.Connection, sums: Sums, call: Call) -> int | Refusal:
     try:
         cursor = db.execute(
             "INSERT INTO calls (session_id, run_id, question_id, ordinal, state, requests, money, "
-            "tokens, sent_at) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?)",
+            "tokens, sent_at, job_id) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?)",
             (call.session_id, call.run_id, *key, most.requests, most.money, most.tokens,
-             call.sent_at),
+             call.sent_at, call.job_id),
         )  # fmt: skip
     except sqlite3.IntegrityError:
         return "taken"
@@ -119,7 +121,7 @@ def lose_calls(db: sqlite3.Connection, session_id: int) -> tuple[int, ...]:
     """Marks the open calls of a dead session as lost, and those whose bill it wrote down but not
     what came of them; returns the ordinals that the open ones asked about."""
     db.execute(_UNANSWERED, (session_id, _RECENT))
-    where = "state = 'open' AND session_id = ?"
+    where = "state = 'open' AND session_id = ? AND job_id IS NULL"  # a job outlives its session
     rows = db.execute(f"SELECT ordinal FROM calls WHERE {where}", (session_id,)).fetchall()
     db.execute(f"UPDATE calls SET state = 'lost' WHERE {where}", (session_id,))
     return tuple(row[0] for row in rows)

@@ -15,6 +15,7 @@ from vistoria.ledger._calls import Call, Refusal, lost_calls, spending
 from vistoria.ledger._connection import connect
 from vistoria.ledger._costs import Costs, costs, field_costs
 from vistoria.ledger._evidence import Past, Scope, past, scope
+from vistoria.ledger._jobs import Jobs
 from vistoria.ledger._manifest import Complete, Manifest, integers
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._reviews import Reviews
@@ -44,6 +45,8 @@ class Ledger:
         """Opens `path`; raises ConfigError when it cannot."""
         self.path = path
         self._db = connect(path, create=create)
+        self.jobs = Jobs(self._db, path)
+        """The batch jobs."""
         self.reviews = Reviews(self._db)
         self._sessions = Sessions(self._db, path)
         self._manifest: Manifest | None = None

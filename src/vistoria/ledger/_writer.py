@@ -147,7 +147,7 @@ class Writer:
                     settle_call(self._db, sums, item.call_id, item.bill)
                 elif isinstance(item, Sequence):
                     attempts += item
-            self._db.executemany(_INSERT, map(_row, attempts))
+            insert_attempts(self._db, attempts)
             for item in items:  # last, so that they see what has just been answered and paid
                 if isinstance(item, _Opening):
                     item.result = open_call(self._db, sums, item.call)
@@ -173,6 +173,11 @@ class Writer:
                 opening.leave.set_exception(UserError(f"cannot write to the ledger: {self._error}"))
             else:
                 opening.leave.set_result(opening.result)
+
+
+def insert_attempts(db: sqlite3.Connection, attempts: Sequence[Attempt]) -> None:
+    """Writes attempts in the open transaction."""
+    db.executemany(_INSERT, map(_row, attempts))
 
 
 def _row(a: Attempt) -> tuple[Any, ...]:

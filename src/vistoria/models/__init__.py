@@ -18,10 +18,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from vistoria.errors import ObservationError
+from vistoria.models._batch import Batches, BatchJob, BatchResult, BatchRow, BatchState
 from vistoria.records import Capabilities, Picture, Reply
 from vistoria.task import Task
 
-__all__ = ["Blocking", "Model"]
+__all__ = [
+    "BatchJob",
+    "BatchResult",
+    "BatchRow",
+    "BatchState",
+    "Batches",
+    "Batching",
+    "Blocking",
+    "Model",
+]
 
 
 class Model(Protocol):
@@ -57,7 +67,15 @@ class Blocking(Model, Protocol):
     Declared by `capabilities.blocking`.
     """
 
-    def answer(
-        self, task: Task, pictures: Sequence[Picture]
-    ) -> Sequence[Reply | ObservationError]:
+    def answer(self, task: Task, pictures: Sequence[Picture]) -> Sequence[Reply | ObservationError]:
         """As `ask`, in the calling thread; several threads may call it at once."""
+
+
+class Batching(Model, Protocol):
+    """A model whose service takes batch jobs.
+
+    Declared by `capabilities.batch`.
+    """
+
+    def batches(self) -> Batches:
+        """The service; raises ConfigError when an option that it needs is missing."""

@@ -7,6 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from vistoria.records import BatchLimits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
@@ -45,6 +47,11 @@ def retired(name: str) -> Retired | None:
 def default_model() -> str:
     """The model when the user names none."""
     return str(_facts()["default"])
+
+
+def batch_limits() -> BatchLimits:
+    """The most that one batch job takes."""
+    return BatchLimits(**_facts()["batch"])
 
 
 def listed_models() -> tuple[str, ...]:

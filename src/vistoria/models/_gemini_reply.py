@@ -36,11 +36,18 @@ def read_reply(body: bytes, asked: str) -> Reply | ObservationError:
     """
     try:
         given = json.loads(body)
+    except ValueError as error:
+        raise _malformed(error) from None
+    return reply_of(given, asked)
+
+
+def reply_of(given: Any, asked: str) -> Reply | ObservationError:
+    """The same of a response that has been read from JSON."""
+    try:
         usage = _usage(given.get("usageMetadata") or {})
         outcome = _outcome(given)
     except (ValueError, TypeError, AttributeError, LookupError) as error:
-        said = f"Gemini's answer is cut or malformed: {error}"
-        raise TransientError(said, outcome_unknown=True) from None
+        raise _malformed(error) from None
     if isinstance(outcome, str):
         version = given.get("modelVersion") or asked
         return Reply(answer=outcome, model_version=version, usage=usage)
@@ -48,6 +55,10 @@ def read_reply(body: bytes, asked: str) -> Reply | ObservationError:
     if isinstance(outcome, ObservationError):
         return outcome
     raise outcome
+
+
+def _malformed(error: Exception) -> TransientError:
+    return TransientError(f"Gemini's answer is cut or malformed: {error}", outcome_unknown=True)
 
 
 def _usage(given: dict[str, Any]) -> Usage:

@@ -45,9 +45,17 @@ class Http:
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer, whatever its status; raises TransientError or ConfigError without one."""
+        return await self._send("POST", url, headers, body)
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """The same for what is there to be read."""
+        return await self._send("GET", url, headers, b"")
+
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         data = io.BytesIO(body) if len(body) > _COPIED else body
+        session = self._session(url)
         try:
-            async with self._session(url).post(url, data=data, headers=headers) as response:
+            async with session.request(method, url, data=data, headers=headers) as response:
                 return Answer(response.status, response.headers, await response.read())
         except TimeoutError:
             raise TransientError(

@@ -16,19 +16,29 @@ little as the model allows. What differs between models is in `_gemini.toml`.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field as Setting
 
 from vistoria.errors import ConfigError, ObservationError, TransientError
-from vistoria.models._gemini_family import Family, default_model, family, listed_models
+from vistoria.models._batch import Batches
+from vistoria.models._bucket import Bucket
+from vistoria.models._gemini_batch import GeminiBatches
+from vistoria.models._gemini_family import (
+    Family,
+    batch_limits,
+    default_model,
+    family,
+    listed_models,
+)
 from vistoria.models._gemini_reply import read_reply
 from vistoria.models._gemini_request import Request
 from vistoria.models._gemini_service import Access, find_service, shared_options
 from vistoria.models._google_errors import google_error
 from vistoria.models._http import Http
 from vistoria.models._options import Options, read_options
-from vistoria.records import Capabilities, Charge, ImageForm, Picture, Reply
+from vistoria.records import BatchLimits, Capabilities, Charge, ImageForm, Picture, Reply
 from vistoria.task import Task
 
 __all__ = ["Gemini", "GeminiOptions", "listing", "open_model", "shared_options"]
@@ -60,6 +70,12 @@ class GeminiOptions(Options):
     """Thinking included. An answer that hits it fails as truncated."""
     labels: dict[str, str] = Setting(default_factory=dict)
     """For the bill; Vertex AI only."""
+    staging: str | None = None
+    """A folder in Cloud Storage for the files of batch jobs: `gs://bucket/folder`."""
+    keep_staging: bool = False
+    """Leave those files there when a job is done."""
+    batch_rows: Annotated[int | None, Setting(ge=1)] = None
+    """Rows of one batch job, at the most; None: as many as Google takes."""
     timeout: Annotated[float, Setting(gt=0)] = 120.0
     """Seconds for one call."""
 
@@ -86,6 +102,7 @@ class Gemini:
         if options.labels and not self._service.by_reference:
             raise ConfigError("labels are for the bill of Vertex AI; the Developer API has none")
         _check_labels(options.labels)
+        self._options = options
         known = family(self._plain)
         thinking = known.thinking if options.thinking is None else options.thinking
         self.settings: Mapping[str, Any] = {
@@ -108,6 +125,7 @@ class Gemini:
             ),
             resolutions=("high", "medium", "low"),
             sign_in=self._service.sign_in,
+            batch=_batch_limits(options.batch_rows) if self._service.batch else None,
         )
         self._request = Request(self.settings, options.max_output_tokens, options.labels)
         self._http = Http(timeout=options.timeout)
@@ -135,6 +153,24 @@ class Gemini:
             return (error,)
         raise error
 
+    def batches(self) -> Batches:
+        """Batch jobs of this model; raises ConfigError without the option `staging`."""
+        staging, labels = self._options.staging, self._options.labels
+        if staging is None:
+            raise ConfigError(
+                "batch jobs need a folder in Cloud Storage for their files, in the location where "
+                'they run: set staging = "gs://bucket/folder" in [model], or '
+                "-o staging=gs://bucket/folder"
+            )
+        bucket = Bucket(staging, self._headers)
+        return GeminiBatches(
+            self._service, self._http, self._request, bucket, labels,
+            keep=self._options.keep_staging,
+        )  # fmt: skip
+
+    async def _headers(self) -> Mapping[str, str]:
+        return (await self._service.target()).headers
+
     async def aclose(self) -> None:
         """Close connections."""
         await self._http.aclose()
@@ -144,6 +180,11 @@ def _temperature(name: str, known: Family, given: float | None) -> float | None:
     if given is not None and known.temperature_ignored:
         raise ConfigError(f"{name} ignores temperature; remove the option, or take another model")
     return known.temperature if given is None else given
+
+
+def _batch_limits(rows: int | None) -> BatchLimits:
+    known = batch_limits()
+    return known if rows is None else replace(known, rows=min(rows, known.rows))
 
 
 def _check_labels(labels: Mapping[str, str]) -> None:
