@@ -6,9 +6,10 @@ VistoriaError
 │  ├─ UnknownName       no such source, model, task …; did you mean …
 │  ├─ MissingExtra      a package of an extra is not installed; the install line
 │  ├─ TaskError         a task file is wrong; file and line
-│  └─ AccessDenied      the service refuses the person: which role, key or API is missing
-│     ├─ SignInMissing  no credentials on this machine
-│     └─ SignInFailed   there are some, and the service gives no token for them
+│  ├─ AccessDenied      the service refuses the person: which role, key or API is missing
+│  │  ├─ SignInMissing  no credentials on this machine
+│  │  └─ SignInFailed   there are some, and the service gives no token for them
+│  └─ CertificateRefused what was reviewed proves nothing of the kind; why, and what would
 ├─ TransientError       try again, after `retry_after` seconds if given; never charged to the image
 │  └─ RateLimited       too fast, or too many at once: also lowers the limit
 ├─ ObservationError     this image fails for good: a row with a reason, the run goes on
@@ -97,6 +98,15 @@ class TaskError(UserError):
 
 class AccessDenied(UserError):
     """A service refuses the person, not the image: credentials, a role or an API is missing."""
+
+
+class CertificateRefused(UserError):
+    """The reviews do not prove what was asked; `reason` is a word for it, fit for programs."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        """`message`: why not, and what would."""
+        self.reason = reason
+        super().__init__(f"not certified ({reason}): {message}")
 
 
 class SignInMissing(AccessDenied):
