@@ -31,7 +31,14 @@ def open_source(project: Project) -> Source:
     section = project.source
     address: str = project.require("source.address")
     options = SourceOptions(
-        table=section.table, query=section.query, profile=section.profile, columns=section.columns
+        table=section.table,
+        query=section.query,
+        profile=section.profile,
+        columns=section.columns,
+        dialect=section.dialect,
+        parameters=section.parameters,
+        max_bytes_billed=section.max_bytes_billed,
+        google=project.google.settings,
     )
     source: Source = registry.load("sources", source_name(address)).open_source(address, options)
     return source

@@ -99,10 +99,11 @@ class Project(BaseModel):
         return value
 
 
+_OF_A_TABLE = ("table", "query", "dialect", "parameters", "profile", "columns", "where")
 # What names a thing: the settings that are details of it, and when two names mean the same.
 _NAMES: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {
     "source.address": (
-        tuple(f"source.{name}" for name in ("table", "query", "profile", "columns", "where")),
+        tuple(f"source.{name}" for name in _OF_A_TABLE),
         lambda address: os.path.abspath(str(address)),  # noqa: PTH100 - need not be a file
     ),
     "model.name": (("model.",), lambda name: str(name).partition(":")[0]),

@@ -8,12 +8,16 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    ByteSize,
     ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
 )
 
 from vistoria import records
@@ -62,11 +66,19 @@ class Section(BaseModel):
 
 
 class SourceSection(Section):
-    """`[source]`: which rows; see `sources.SourceOptions` and `sources.Selection`."""
+    """`[source]`: which rows; see `sources.SourceOptions` and `sources.Selection`.
+
+    `max_bytes_billed` may have a unit: "50 GiB".
+    """
 
     address: str | None = None
     table: str | None = None
     query: str | None = None
+    dialect: Literal["bigquery"] | None = None
+    parameters: Annotated[
+        dict[str, StrictBool | StrictInt | StrictFloat | str], BeforeValidator(_pairs)
+    ] = {}
+    max_bytes_billed: ByteSize | None = None
     profile: str | None = None
     columns: Annotated[dict[str, str], BeforeValidator(_pairs)] = {}
     where: str | None = None

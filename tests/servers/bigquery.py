@@ -162,7 +162,11 @@ class BigQueryServer(Serving):
         }
         job = _Job(resource)
         try:
-            its = self.data.understand(asked["query"], parameters, reference.get("location"))
+            home = asked.get("defaultDataset")
+            its = self.data.understand(
+                asked["query"], parameters, reference.get("location"),
+                (home["projectId"], home["datasetId"]) if home else (),
+            )  # fmt: skip
             resource["jobReference"]["location"] = its.location
             self._allow(its)
             self._fill(job, asked, its, parameters, dry=dry)
@@ -180,7 +184,7 @@ class BigQueryServer(Serving):
     def _fill(
         self, job: _Job, asked: Body, its: Understood, parameters: Body, *, dry: bool
     ) -> None:
-        key = json.dumps([asked["query"], parameters], default=str)
+        key = json.dumps([asked["query"], parameters, asked.get("defaultDataset")], default=str)
         hit = bool(asked.get("useQueryCache", True)) and key in self._cache and not dry
         size = 0 if hit else its.size
         billed = max(LEAST_BILLED, -(-size // (1 << 20)) << 20) if size else 0

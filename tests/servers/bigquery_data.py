@@ -17,8 +17,8 @@ import sqlglot
 from duckdb.sqltypes import DuckDBPyType
 from sqlglot import exp
 
-from vistoria.errors import UserError
 from vistoria.sources import _dialect
+from vistoria.sources._translation import QueryWrong
 
 RESULTS = "_results"
 LEAST_BILLED = 10 << 20
@@ -144,7 +144,11 @@ class Warehouse:
         return _fields(relation.columns, relation.types)
 
     def understand(
-        self, sql: str, parameters: Mapping[str, Any], location: str | None
+        self,
+        sql: str,
+        parameters: Mapping[str, Any],
+        location: str | None,
+        home: tuple[str, ...] = (),
     ) -> Understood:
         """Translates, looks up and checks a statement without running it."""
         try:
@@ -157,6 +161,7 @@ class Warehouse:
         found: list[Name] = []
 
         def place(parts: tuple[str, ...]) -> str:
+            parts = (*home, *parts) if len(parts) == 1 else parts
             if len(parts) == 1:
                 raise Refusal(
                     400, "invalid",
@@ -183,7 +188,7 @@ class Warehouse:
             if its.kind == "SELECT":
                 relation = self.cursor().sql(its.sql, params=dict(parameters) or None)
                 its.fields = _fields(relation.columns, relation.types)
-        except UserError as error:
+        except QueryWrong as error:
             raise Refusal(400, "invalidQuery", str(error)) from None
         except duckdb.Error as error:
             raise Refusal(400, "invalidQuery", _spoken(error)) from None

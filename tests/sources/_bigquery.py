@@ -8,6 +8,7 @@ import pytest
 
 from tests.servers.bigquery import BigQueryServer
 from tests.servers.token import TokenServer
+from vistoria.google_account import GoogleSettings
 from vistoria.sources import SourceOptions
 
 
@@ -27,5 +28,5 @@ def point_clients(monkeypatch: pytest.MonkeyPatch, server: BigQueryServer, accou
 
 def over_grpc(server: BigQueryServer, **options: object) -> SourceOptions:
     """Options that lead the Storage Read API's client there, too."""
-    given = {"service": {"storage_endpoint": server.storage_url}, **options}
-    return SourceOptions(**given)  # type: ignore[arg-type]
+    google = GoogleSettings(endpoints={"bigquerystorage": server.storage_url})
+    return SourceOptions(google=google, **options)  # type: ignore[arg-type]

@@ -11,14 +11,17 @@ Files whose name begins with `_` are shared by the sources and are not sources t
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 from vistoria.google_account import GoogleSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Metered", "Scan", "Selection", "Source", "SourceOptions"]
+__all__ = ["Metered", "Parameter", "Scan", "Selection", "Source", "SourceOptions"]
+
+Parameter: TypeAlias = str | bool | int | float
+"""A value for a query; its type decides that in SQL: STRING, BOOL, INT64 or FLOAT64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +32,8 @@ class SourceOptions:
     ours → theirs (e.g. {"uri": "photo_url"}). `profile`: a mapping profile by name.
 
     `dialect`: in which SQL the query, conditions and columns are written; None is the source's own.
-    `max_bytes_billed`: a query that a service would bill for more than this is refused; `google`:
-    whose account and project; `service`: where else than usual a service is reached, e.g.
-    {"endpoint": "https://…"}.
+    `parameters`: values for the `@name`s in BigQuery's SQL. `max_bytes_billed`: a query that a
+    service would bill for more than this is refused. `google`: whose account and project.
     """
 
     table: str | None = None
@@ -39,9 +41,9 @@ class SourceOptions:
     profile: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     dialect: Literal["bigquery"] | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
     max_bytes_billed: int | None = None
     google: GoogleSettings = field(default_factory=GoogleSettings)
-    service: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

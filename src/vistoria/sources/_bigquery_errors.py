@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING
 
 from vistoria.errors import TransientError, UserError, VistoriaError
 from vistoria.google_problem import problem_of, translated
+from vistoria.sources._translation import QueryWrong
 
 if TYPE_CHECKING:
     from google.api_core.exceptions import GoogleAPICallError, RetryError
 
-__all__ = ["NoSuchTable", "QueryWrong", "ResourcesExceeded", "format_size", "meaning", "too_large"]
+__all__ = ["NoSuchTable", "ResourcesExceeded", "format_size", "meaning", "too_large"]
 
 _PLACE = re.compile(r"was not found in location (?P<location>[\w-]+)")
 _NEEDED = re.compile(r"(\d+) or higher required")
-
-
-class QueryWrong(UserError):
-    """BigQuery does not understand the SQL, or it does not fit the columns."""
 
 
 class NoSuchTable(UserError):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["BigQuery", "Described", "ResourcesExceeded", "Rows"]
 
 _PAGE = 10_000
+_TYPES = {str: "STRING", bool: "BOOL", int: "INT64", float: "FLOAT64"}
 _log = logging.getLogger(__name__)
 
 
@@ -43,12 +44,12 @@ class Rows(NamedTuple):
 class BigQuery:
     """The official clients with the person's credentials.
 
-    `service` may give other endpoints: "endpoint" (REST, also BIGQUERY_EMULATOR_HOST) and
-    "storage_endpoint" (Storage Read; `http://127.0.0.1:…` for a local server), and the "location"
-    of jobs, which BigQuery else takes from the tables.
+    `endpoints` of the Google settings may lead them elsewhere: "bigquery" (REST, as does
+    BIGQUERY_EMULATOR_HOST) and "bigquerystorage" (`http://127.0.0.1:…` for a local server).
+    `home`: the data set of tables that a query names without one.
     """
 
-    def __init__(self, options: SourceOptions, billed: str | None) -> None:
+    def __init__(self, options: SourceOptions, billed: str | None, home: str | None) -> None:
         """`billed`: the project that pays, unless settings or credentials name one.
 
         Raises MissingExtra, SignInMissing, SignInFailed, ConfigError.
@@ -57,12 +58,6 @@ class BigQuery:
             from google.cloud import bigquery, bigquery_storage  # noqa: F401, PLC0415 - an extra
         except ImportError:
             raise MissingExtra("BigQuery sources", "bigquery") from None
-        unknown = set(options.service) - {"endpoint", "storage_endpoint", "location"}
-        if unknown:
-            raise ConfigError(
-                f"unknown service setting {', '.join(map(repr, sorted(unknown)))} for BigQuery; "
-                "known: endpoint, storage_endpoint, location"
-            )
         account = GoogleAccount(options.google, needed_for="BigQuery sources", extra="bigquery")
         credentials = account.credentials()
         project = account.project_now() or billed
@@ -72,15 +67,15 @@ class BigQuery:
                 looked_at=("project in [google]", "GOOGLE_CLOUD_PROJECT", "your credentials"),
             )
         self.project = project
-        endpoint = options.service.get("endpoint")
+        endpoint = options.google.endpoints.get("bigquery")
         with self._answering():
             self.client = bigquery.Client(
                 project=self.project,
                 credentials=credentials,
-                location=options.service.get("location"),
                 client_options={"api_endpoint": endpoint} if endpoint else None,
             )
-        storage = options.service.get("storage_endpoint")
+        self._home = f"{project}.{home}" if home and "." not in home else home
+        storage = options.google.endpoints.get("bigquerystorage")
         self._storage: StorageReader | None = None
         # A client that was led elsewhere must not ask Google for the rows.
         if storage or not (endpoint or os.environ.get("BIGQUERY_EMULATOR_HOST")):
@@ -137,8 +132,9 @@ class BigQuery:
             dry_run=dry_run,
             use_query_cache=cached,
             labels={"app": "vistoria"},
+            default_dataset=self._home,
             query_parameters=[
-                ScalarQueryParameter(name, "INT64", value)
+                ScalarQueryParameter(name, _TYPES[type(value)], value)
                 for name, value in statement.parameters.items()
             ],
         )

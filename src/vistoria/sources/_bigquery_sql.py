@@ -5,29 +5,33 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from vistoria.errors import ConfigError
-from vistoria.sources import Selection
+from vistoria.sources import Parameter, Selection
 from vistoria.sources._bigquery_columns import Leaf
 from vistoria.sources._columns import Found
 from vistoria.sources._database import identifier
+from vistoria.sources._schema import TIES
 
 __all__ = ["Reading", "Relation", "Statement", "reading"]
-
-_TIES = ("snapshot_id", "captured_at", "box_left", "box_top", "box_right", "box_bottom")
 
 
 class Statement(NamedTuple):
     """SQL and the values of its parameters."""
 
     sql: str
-    parameters: Mapping[str, int]
+    parameters: Mapping[str, Parameter]
 
 
 class Relation(NamedTuple):
-    """What is read: SQL that stands after FROM, and the query itself if it has an order of its own
-    that is to be kept."""
+    """What is read: SQL that stands after FROM with values of its parameters, and the query itself
+    if it has an order of its own that is to be kept."""
 
     sql: str
+    parameters: Mapping[str, Parameter]
     ordered: str | None = None
+
+    def statement(self, select: str) -> Statement:
+        """A SELECT of something out of all of it."""
+        return Statement(f"SELECT {select} FROM {self.sql} AS its", self.parameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +66,14 @@ def reading(
     plain = selection.where is None and selection.sample is None
     if relation.ordered is not None and plain and all(leaf.path for leaf in leaves.values()):
         return Reading(
-            statement=Statement(relation.ordered, {}), leaves=leaves, whole=True, rows=rows
+            statement=Statement(relation.ordered, relation.parameters),
+            leaves=leaves,
+            whole=True,
+            rows=rows,
         )
     columns = [f"{leaf.sql} AS c{place}" for place, leaf in enumerate(leaves.values())]
     sql = f"SELECT {', '.join(columns)}\nFROM {relation.sql} AS its"
-    parameters: dict[str, int] = {}
+    parameters = dict(relation.parameters)
     if selection.where is not None:
         sql += f"\nWHERE (\n{selection.where}\n)"
     if sort or bounds:
@@ -86,7 +93,7 @@ def _order(
     key = f"COALESCE(NULLIF({_text('observation_id', mapped, leaves)}, ''), {uri}, '')"
     if selection.sample is not None:
         key = f"TO_HEX(MD5(CONCAT(CAST(@vistoria_seed AS STRING), ':', {key})))"
-    ties = [leaf for name in _TIES if (leaf := _leaf(name, mapped, leaves)) and leaf.sortable]
+    ties = [leaf for name in TIES[1:] if (leaf := _leaf(name, mapped, leaves)) and leaf.sortable]
     return key, uri, *(leaf.sql for leaf in ties)
 
 

@@ -100,7 +100,7 @@ def _local_client(credentials: "Credentials", endpoint: str) -> "BigQueryReadCli
     address = urlsplit(endpoint)
     if address.hostname not in ("127.0.0.1", "localhost", "::1"):
         raise ConfigError(
-            f"storage_endpoint {endpoint!r} would send your token unencrypted; use https://, or "
+            f"the endpoint {endpoint!r} would send your token unencrypted; use https://, or "
             "http:// with a server on this machine"
         )
     # gRPC itself makes sure that such a channel does not leave the machine.

@@ -5,12 +5,14 @@ mended here, and what has no counterpart is refused instead of being guessed.
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from vistoria.errors import UserError
+from vistoria.sources import Parameter
+from vistoria.sources._translation import QueryWrong
 
 __all__ = ["condition", "has_order", "query", "statement"]
 
@@ -18,23 +20,26 @@ Place = Callable[[tuple[str, ...]], str]
 """From the parts of a table's name, e.g. (project, data set, table), to DuckDB's SQL for it."""
 
 
-def condition(sql: str) -> str:
-    """A condition or another expression over a table's columns; raises UserError."""
+def condition(sql: str, values: Mapping[str, Parameter] = MappingProxyType({})) -> str:
+    """A condition or another expression over a table's columns, `values` put in for `@name`s.
+
+    Raises QueryWrong.
+    """
     try:
         wrapped = sqlglot.parse(f"SELECT (\n{sql}\n)", read="bigquery")
     except SqlglotError as error:
         raise _refused(sql, error) from None
     if len(wrapped) != 1 or not isinstance(wrapped[0], exp.Select):
-        raise UserError(f"expected one expression in BigQuery's SQL, not {sql!r}")
-    return _duckdb(wrapped[0].expressions[0], sql)
+        raise QueryWrong(f"expected one expression in BigQuery's SQL, not {sql!r}")
+    return _duckdb(_filled(wrapped[0].expressions[0], values), sql)
 
 
-def query(sql: str, place: Place) -> str:
-    """A query whose tables are looked up by `place`; raises UserError, or what `place` raises."""
+def query(sql: str, place: Place, values: Mapping[str, Parameter] = MappingProxyType({})) -> str:
+    """A query whose tables are looked up by `place`; raises QueryWrong, or what `place` raises."""
     tree = _parsed(sql)
     if not isinstance(tree, exp.Query):
-        raise UserError(f"expected a SELECT, not {sql!r}")
-    return statement(tree, sql, place)
+        raise QueryWrong(f"expected a SELECT, not {sql!r}")
+    return statement(_filled(tree, values), sql, place)
 
 
 def statement(tree: exp.Expr, sql: str, place: Place) -> str:
@@ -59,8 +64,17 @@ def has_order(sql: str) -> bool:
     """Whether a query says in which order its rows come; False where that cannot be told."""
     try:
         return _parsed(sql).args.get("order") is not None
-    except UserError:
+    except QueryWrong:
         return False
+
+
+def _filled(tree: exp.Expr, values: Mapping[str, Parameter]) -> exp.Expr:
+    for parameter in list(tree.find_all(exp.Parameter)):
+        name = parameter.name or parameter.this.name
+        if name not in values:
+            raise QueryWrong(f"no value for @{name}; give one in [source], parameters")
+        parameter.replace(exp.convert(values[name]))
+    return tree
 
 
 def _parsed(sql: str) -> exp.Expr:
@@ -69,7 +83,7 @@ def _parsed(sql: str) -> exp.Expr:
     except SqlglotError as error:
         raise _refused(sql, error) from None
     if len(trees) != 1:
-        raise UserError(f"expected one statement, found {len(trees)} in {sql!r}")
+        raise QueryWrong(f"expected one statement, found {len(trees)} in {sql!r}")
     return trees[0]
 
 
@@ -81,9 +95,9 @@ def _duckdb(tree: exp.Expr, sql: str) -> str:
         raise _refused(sql, error) from None
 
 
-def _refused(sql: str, error: SqlglotError) -> UserError:
+def _refused(sql: str, error: SqlglotError) -> QueryWrong:
     said = " ".join(str(error).replace("\x1b[4m", "").replace("\x1b[0m", "").split())
-    return UserError(f"cannot read {sql!r} as BigQuery's SQL for DuckDB: {said}")
+    return QueryWrong(f"cannot read {sql!r} as BigQuery's SQL for DuckDB: {said}")
 
 
 def _mended(node: exp.Expr) -> exp.Expr:

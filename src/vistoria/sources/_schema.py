@@ -7,9 +7,12 @@ import pyarrow as pa
 
 from vistoria.records import OBSERVATION_COLUMNS
 
-__all__ = ["BATCH_ROWS", "SCHEMA", "sample_key", "sample_sql"]
+__all__ = ["BATCH_ROWS", "SCHEMA", "TIES", "sample_key", "sample_sql"]
 
 BATCH_ROWS = 4096
+
+TIES = ("uri", "snapshot_id", "captured_at", "box_left", "box_top", "box_right", "box_bottom")
+"""What orders rows of the same id or sample key, so that a limit always means the same rows."""
 
 _ARROW_TYPES = {
     "string": pa.string(),

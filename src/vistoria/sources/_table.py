@@ -19,7 +19,8 @@ from vistoria.sources._columns import Column, Found, column_of, find
 from vistoria.sources._database import Database, brief, condition_message, identifier, literal
 from vistoria.sources._exif import complete
 from vistoria.sources._profiles import detect, map_columns, profile_named
-from vistoria.sources._schema import SCHEMA, sample_sql
+from vistoria.sources._schema import SCHEMA, TIES, sample_sql
+from vistoria.sources._translation import QueryWrong, dialect
 
 __all__ = ["Relation", "TableFiles", "TableSource", "plain_relation", "refuse_query", "table_files"]
 
@@ -42,7 +43,7 @@ class Relation:
     `sql`: stands after FROM. `columns`: their shapes. `own`: the user's columns as expressions
     of the types that conditions expect (the rows of a text file are all text). `name`: of the
     table or file, which helps to detect the profile. `folder`: where relative image addresses
-    begin.
+    begin. `ordered`: by a query of the user.
     """
 
     sql: str
@@ -50,6 +51,7 @@ class Relation:
     own: Mapping[str, str]
     name: str
     folder: Path
+    ordered: bool = False
 
 
 class TableSource:
@@ -69,6 +71,9 @@ class TableSource:
             its = relation(database)
         self._relation, shapes = its.sql, its.columns
         self._known = tuple(shapes)
+        self._translated = options.dialect is not None
+        self._values = options.parameters
+        self._ordered = its.ordered
 
         def there(path: str) -> Found | None:
             return find(path, shapes)
@@ -108,26 +113,38 @@ class TableSource:
         ours = ", ".join(f"{identifier(_OURS[n])} AS {n}" for n in OBSERVATION_COLUMNS)
         query = f"SELECT {ours} FROM (SELECT {self._select} FROM {self._relation})"
         if selection.where is not None:
-            query += f" WHERE (\n{selection.where}\n)"
-            self._check_condition(query, selection.where)
-        if ordered and selection.sample is not None:
-            key = sample_sql(selection.seed, identifier(_OURS["observation_id"]))
-            query += f" ORDER BY {key}, {identifier(_OURS['uri'])}"
+            query = self._narrowed(query, selection.where)
         bounds = [n for n in (selection.limit, selection.sample) if n is not None]
-        return f"{query} LIMIT {min(bounds)}" if ordered and bounds else query
+        if not (ordered and bounds):
+            return query
+        order: tuple[str, ...] = ()
+        if selection.sample is not None:
+            key = sample_sql(selection.seed, identifier(_OURS["observation_id"]))
+            order = (key, *(f"{identifier(_OURS[name])} NULLS FIRST" for name in TIES))
+        elif self._translated and not self._ordered:  # BigQuery has no order but this one
+            names = ("observation_id", *TIES)
+            order = tuple(f"{identifier(_OURS[name])} NULLS FIRST" for name in names)
+        sorting = f" ORDER BY {', '.join(order)}" if order else ""
+        return f"{query}{sorting} LIMIT {min(bounds)}"
 
-    def _check_condition(self, query: str, where: str) -> None:
+    def _narrowed(self, query: str, where: str) -> str:
         try:
-            self._database.describe(query)
-        except duckdb.Error as error:
+            narrowed = f"{query} WHERE (\n{self._own_sql(where)}\n)"
+            self._database.describe(narrowed)
+        except (duckdb.Error, QueryWrong) as error:
+            said = brief(error) if isinstance(error, duckdb.Error) else str(error)
             known = ", ".join(self._known)
-            message = condition_message(where, repr(self.address), brief(error), known)
-            raise UserError(message) from error
+            raise UserError(condition_message(where, repr(self.address), said, known)) from error
+        return narrowed
+
+    def _own_sql(self, text: str) -> str:
+        return dialect().condition(text, self._values) if self._translated else text
 
     def _expression(self, text: str) -> Found | None:
         try:
+            text = self._own_sql(text)
             kind = self._database.describe(f"SELECT ({text}\n) AS it FROM {self._relation}")["it"]
-        except duckdb.Error:
+        except (duckdb.Error, QueryWrong):
             return None
         return Found(f"({text}\n)", column_of(kind))
 

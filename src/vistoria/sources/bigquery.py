@@ -22,14 +22,15 @@ from vistoria.sources._bigquery_columns import (
     used,
     whole_columns,
 )
-from vistoria.sources._bigquery_errors import NoSuchTable, QueryWrong, ResourcesExceeded, too_large
+from vistoria.sources._bigquery_errors import NoSuchTable, ResourcesExceeded, too_large
 from vistoria.sources._bigquery_service import BigQuery, Described, Rows
-from vistoria.sources._bigquery_sql import Reading, Relation, Statement, reading
+from vistoria.sources._bigquery_sql import Reading, Relation, reading
 from vistoria.sources._casts import observation_sql
 from vistoria.sources._columns import Found, find
 from vistoria.sources._database import Database, brief, condition_message, identifier
 from vistoria.sources._profiles import detect, map_columns, profile_named
 from vistoria.sources._schema import SCHEMA
+from vistoria.sources._translation import QueryWrong, dialect
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,8 +48,8 @@ _MOST = 100 << 30  # bytes billed for a query at most, unless the settings say o
 def open_source(address: str, options: SourceOptions) -> Source:
     """The rows of a table or view, or of `options.query`.
 
-    `bigquery://project.dataset.table`; the table may also be `options.table`, and the data set be
-    left out for a query that names its tables in full. Needs the extra `bigquery` and Google
+    `bigquery://project.dataset.table`; the table may also be `options.table`. A query may leave
+    out the data set of its tables where the address names it. Needs the extra `bigquery` and Google
     credentials. Raises MissingExtra, AccessDenied, ConfigError, UnknownName, UserError.
     """
     name = re.sub(r"^(bigquery|bq):/{0,2}", "", address).strip("/`").replace("/", ".")
@@ -56,9 +57,10 @@ def open_source(address: str, options: SourceOptions) -> Source:
     if options.query is not None and (options.table is not None or table):
         raise ConfigError(f"both a table and a query are given for {address!r}: leave one out")
     given = options.table or table
-    service = BigQuery(options, project)
+    home = f"{project}.{dataset}" if dataset else None
+    service = BigQuery(options, project, home)
     if options.query is not None:
-        return BigQuerySource(address, service, _query(options.query), "query", options)
+        return BigQuerySource(address, service, _query(options), "query", options)
     if given is None or (dataset is None and "." not in given):
         raise ConfigError(
             f"{address!r} names no table: write bigquery://project.dataset.table, or give a query"
@@ -80,17 +82,19 @@ def _parts(name: str, address: str) -> tuple[str | None, str | None, str | None]
     return project, dataset, table
 
 
-def _query(query: str) -> Relation:
-    from vistoria.sources._dialect import has_order  # noqa: PLC0415 - sqlglot, of the extra
-
-    return Relation(f"(\n{query}\n)", query if has_order(query) else None)
+def _query(options: SourceOptions) -> Relation:
+    query = (options.query or "").rstrip().rstrip(";")
+    ordered = query if dialect().has_order(query) else None
+    return Relation(f"(\n{query}\n)", options.parameters, ordered)
 
 
 def _table_source(
     address: str, service: BigQuery, parts: tuple[str, ...], options: SourceOptions
 ) -> "BigQuerySource":
     try:
-        return BigQuerySource(address, service, Relation(quoted(*parts)), parts[-1], options)
+        return BigQuerySource(
+            address, service, Relation(quoted(*parts), options.parameters), parts[-1], options
+        )
     except NoSuchTable as error:
         raise _missing(service, parts, error) from None
 
@@ -110,7 +114,7 @@ class BigQuerySource:
         self.address = address
         self._service, self._relation = service, relation
         self._most = _MOST if options.max_bytes_billed is None else options.max_bytes_billed
-        described = service.describe(Statement(f"SELECT * FROM {relation.sql} AS its", {}))
+        described = service.describe(relation.statement("*"))
         whole, leaves = whole_columns(described.schema), leaves_of(described.schema)
         self._known = tuple(whole)
 
@@ -200,9 +204,8 @@ class BigQuerySource:
             raise UserError(message) from error
 
     def _expression(self, sql: str, leaves: dict[str, Leaf]) -> Found | None:
-        statement = Statement(f"SELECT (\n{sql}\n) AS it FROM {self._relation.sql} AS its", {})
         try:
-            (field,) = self._service.describe(statement).schema
+            (field,) = self._service.describe(self._relation.statement(f"(\n{sql}\n) AS it")).schema
         except QueryWrong:
             return None
         name = f"vistoria expression {len(leaves)}"
@@ -225,6 +228,6 @@ def _missing(service: BigQuery, parts: tuple[str, ...], error: NoSuchTable) -> U
     if table not in tables:
         return UnknownName(f"table in {place}", table, tables)
     return UserError(
-        f"{place!r} lies in {location}, and the query ran in {error.location}: set "
-        f'service = {{ location = "{location}" }} in [source], or leave location out'
+        f"{place!r} lies in {location}, and the query ran in {error.location}: read tables of one "
+        f"location together, or copy the others to {location}"
     )

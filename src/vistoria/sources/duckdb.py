@@ -1,11 +1,14 @@
 """A table, view or query of a DuckDB database file as a source."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from vistoria.errors import ConfigError, UnknownName, UserError
 from vistoria.sources import Source, SourceOptions
 from vistoria.sources._database import Database, identifier
 from vistoria.sources._table import Relation, TableSource, plain_relation
+from vistoria.sources._translation import dialect
 
 __all__ = ["SCHEMES", "SUFFIXES", "open_source"]
 
@@ -16,9 +19,11 @@ SUFFIXES = (".duckdb", ".db", ".ddb")
 def open_source(address: str, options: SourceOptions) -> Source:
     """The rows of `options.table` or `options.query`, or of the only table there is.
 
-    The database is opened for reading only. Relative image addresses begin at its folder. Rows
-    come in the order in which they were inserted; a query says its own. Raises UserError if there
-    is no such database, ConfigError if it is not clear which table is meant.
+    The database is opened for reading only. A query in BigQuery's SQL names its tables as there,
+    `project.dataset.table`: in the schema of the data set's name, else in the main one. Relative
+    image addresses begin at the database's folder. Rows come in the order in which they were
+    inserted; a query says its own. Raises UserError if there is no such database, ConfigError if it
+    is not clear which table is meant.
     """
     path = Path(address.removeprefix("duckdb://")).absolute()
     if not path.is_file():
@@ -29,15 +34,26 @@ def open_source(address: str, options: SourceOptions) -> Source:
     if options.table is not None and options.query is not None:
         raise ConfigError(f"both a table and a query are given for {address!r}: leave one out")
     database = Database(path)
-    if options.query is not None:
-        sql, name = f"({options.query}\n)", "query"
+    tables, ordered = database.tables(), False
+    if options.query is None:
+        sql, name = _table(tables, options.table, address)
     else:
-        sql, name = _table(database.tables(), options.table, address)
+        query, name = options.query, "query"
+        if options.dialect is not None:
+            ordered = dialect().has_order(query)
+            query = dialect().query(query, partial(_placed, tables), options.parameters)
+        sql = f"({query}\n)"
 
     def relation(database: Database) -> Relation:
-        return plain_relation(database, sql, name, path.parent)
+        return replace(plain_relation(database, sql, name, path.parent), ordered=ordered)
 
     return TableSource(address, database, relation, options)
+
+
+def _placed(tables: list[tuple[str, str]], parts: tuple[str, ...]) -> str:
+    """DuckDB's SQL for a table by its name in BigQuery."""
+    wanted = ".".join(parts[-2:]) if parts[-2:] in tables else parts[-1]
+    return _table(tables, wanted, parts[-1])[0]
 
 
 def _table(tables: list[tuple[str, str]], wanted: str | None, address: str) -> tuple[str, str]:
