@@ -53,5 +53,5 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install -q -c constraints.txt -e '.[demo,dev,google,heic,notebook,otel,truth]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[demo,dev,google,heic,hub,notebook,otel,student,truth]'
 	@touch $@

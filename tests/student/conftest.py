@@ -1,7 +1,7 @@
 """One small world for all tests of students: 600 photos, labelled once by a noisy teacher."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +41,12 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture
-def world(labelled: World, tmp_path: Path) -> Iterator[World]:
+def world(labelled: World, tmp_path: Path) -> World:
     """A copy of the ledger to write into; photos and embeddings are shared."""
     folder = tmp_path / "world"
     folder.mkdir()
     shutil.copy(labelled.folder / "ledger.sqlite", folder)
-    yield World(folder, labelled.truth, labelled.teacher, labelled.run, labelled.vision)
+    return World(folder, labelled.truth, labelled.teacher, labelled.run, labelled.vision)
 
 
 @pytest.fixture(scope="session")

@@ -124,9 +124,7 @@ def mistaken(uri: str, answer: Mapping[str, Value], wrong: float) -> dict[str, V
     """The answer with a share of its fields replaced by others."""
     dice = random.Random(uri)
     other = _answer(dice)
-    return {
-        name: other[name] if dice.random() < wrong else value for name, value in answer.items()
-    }
+    return {name: other[name] if dice.random() < wrong else value for name, value in answer.items()}
 
 
 def label(folder: Path, teacher: Any, task: Task = TASK, **flags: Any) -> Run:

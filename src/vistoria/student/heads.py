@@ -13,7 +13,7 @@ Text and boxes stay with the teacher.
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -32,6 +32,7 @@ __all__ = [
     "finished",
     "fit_head",
     "loss",
+    "one_core",
     "temperature_of",
 ]
 
@@ -195,3 +196,13 @@ def _patient() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", scikit("exceptions").ConvergenceWarning)
         yield
+
+
+def one_core() -> AbstractContextManager[object]:
+    """Keeps linear algebra on one core meanwhile: at these sizes threads wait more than they work,
+    and much more where the machine is busy."""
+    scikit("linear_model")  # brings threadpoolctl
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits

@@ -13,7 +13,7 @@ from vistoria.student._graph import FLOAT, bare, digest, parse, pruned
 from vistoria.student._packages import onnx
 from vistoria.student.backbone import EMBEDDING, IMAGE, Backbone
 
-__all__ = ["head_inputs", "headed_backbone", "street_backbone"]
+__all__ = ["file_backbone", "has_heads", "head_inputs", "headed_backbone", "street_backbone"]
 
 
 def street_backbone() -> Backbone:
@@ -72,6 +72,12 @@ def _renamed_input(model: Any, old: str) -> None:
             if name == old:
                 node.input[at] = IMAGE
     model.graph.input[0].name = IMAGE
+
+
+def has_heads(path: Path) -> bool:
+    """Whether a file is in the form of `onnx:`, with its description in it."""
+    model = parse(path.read_bytes(), path.name)
+    return any(entry.key == "vistoria" for entry in model.metadata_props)
 
 
 def file_backbone(path: Path) -> Backbone:

@@ -20,6 +20,7 @@ from vistoria.student.heads import (
     finished,
     fit_head,
     loss,
+    one_core,
     temperature_of,
 )
 from vistoria.student.measure import Measured, measured
@@ -89,7 +90,8 @@ def learn(
     doubts: list[Suspect] = []
     for number, asked in enumerate(task.fields):
         listen(f"learning {asked.name}", number, len(task.fields))
-        found = _field(rows, vectors, asked)
+        with one_core():
+            found = _field(rows, vectors, asked)
         if isinstance(found, str):
             left[asked.name] = found
         else:
