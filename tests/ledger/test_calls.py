@@ -95,6 +95,7 @@ def test_a_call_that_is_paid_but_whose_answer_was_not_written_is_lost(tmp_path: 
         costs = ledger.costs(run)
         assert (costs.lost_calls, costs.lost, costs.paid) == (1, Spend(4, 1, 20), Spend(3, 1, 20))
         assert ledger.spending(run.run_id) == costs.spent
+        assert ledger.costs_of_all() == {run.run_id: costs}
 
 
 def test_a_call_is_open_once_and_not_sent_for_what_is_answered(tmp_path: Path) -> None:

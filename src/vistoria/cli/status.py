@@ -68,7 +68,8 @@ _COLUMNS = (
 
 
 def _standings(ledger: Ledger, runs: Sequence[Run]) -> list[_Standing]:
-    every = [(run, ledger.costs(run)) for run in ledger.runs()]
+    known = ledger.costs_of_all()
+    every = [(run, known.get(run.run_id, Costs())) for run in ledger.runs()]
     found = []
     for run, costs in every:
         if run in runs:

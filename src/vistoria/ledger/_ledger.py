@@ -110,7 +110,11 @@ class Ledger:
 
     def costs(self, run: Run) -> Costs:
         """What the calls of a run came to, to the last token."""
-        return costs(self._db, run.run_id)
+        return costs(self._db, run.run_id).get(run.run_id, Costs())
+
+    def costs_of_all(self) -> Mapping[int, Costs]:
+        """The same of every run by its number, in one go; those without calls are left out."""
+        return costs(self._db)
 
     def field_costs(self, run: Run) -> Mapping[str, Money | None]:
         """Field name → its share of what the run has spent; None where a price is unknown."""
