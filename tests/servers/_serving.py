@@ -7,6 +7,14 @@ from typing import Self
 from aiohttp import web
 
 
+async def _end_rest() -> None:
+    """Answers to clients that went away are still on their way."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
 class Serving:
     """Base of a server: `with Server() as server:` and `server.url`; subclasses add routes."""
 
@@ -40,6 +48,7 @@ class Serving:
     def _run(self) -> None:
         try:
             self._loop.run_until_complete(self.serve())
+            self._loop.run_until_complete(_end_rest())
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             self._loop.close()
