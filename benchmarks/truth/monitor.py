@@ -1,13 +1,16 @@
 """S8. The drift alarm over 3,000 audits; and certificates when somebody looks all the time."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.bars import Bar, at_most
-from vistoria.truth import drifted, stop_when_reached
+from benchmarks.truth.scenarios import ALPHA
+from vistoria.truth import stop_when_reached
 from vistoria.truth.limits import limits
+from vistoria.truth.sequential import WORST, log_evidence
 
 _LOOKS, _ERROR = 3000, 0.05
 
@@ -30,17 +33,21 @@ def monitor(chance: np.random.Generator, quick: bool) -> Iterator[Bar]:
 
 
 def _first(wrong: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The audit of the alarm, or `_LOOKS`; the count that raises it, for each number of audits."""
-    needed, count = np.zeros(_LOOKS, np.int64), 0
-    for audited in range(1, _LOOKS + 1):
-        while count <= audited and not drifted(count, audited, certified=_ERROR).reached:
-            count += 1
-            if count > audited:
-                break
-        needed[audited - 1] = count
-    raised = np.cumsum(wrong, axis=1) >= needed
+    """The audit of the alarm, or `_LOOKS`."""
+    raised = np.cumsum(wrong, axis=1) >= _raising()
     found: NDArray[np.int64] = np.where(raised.any(axis=1), raised.argmax(axis=1) + 1, _LOOKS)
     return found
+
+
+@cache
+def _raising() -> NDArray[np.int64]:
+    """The fewest errors that raise the alarm, after each number of audits."""
+    needed, count = np.zeros(_LOOKS, np.int64), 0
+    for audited in range(1, _LOOKS + 1):
+        while log_evidence(count, audited, _ERROR, WORST) < -np.log(ALPHA):
+            count += 1
+        needed[audited - 1] = count
+    return needed
 
 
 def _needed(reviewed: int) -> int:

@@ -11,7 +11,7 @@ from vistoria.errors import UserError
 from vistoria.truth import mover
 from vistoria.truth._special import special
 from vistoria.truth.interval import check_confidence, check_share
-from vistoria.truth.limits import NAMES, Floats, Parts
+from vistoria.truth.limits import NAMES, Floats, Parts, at_most
 
 _MOST = 10**9  # reviews; more is no answer
 
@@ -120,7 +120,7 @@ def reviews_for_certificate(
     for most in _blocks():
         allowed = np.arange(*most, dtype=np.float64)
         reviews = _fewest(allowed, 1 - target, alpha)
-        enough = special().bdtr(allowed, reviews, 1 - expected) >= power
+        enough = at_most(allowed, reviews, 1 - expected) >= power
         if enough.any():
             first = int(np.argmax(enough))
             method = f"exact binomial, one-sided, power {power:g}"
@@ -136,7 +136,7 @@ def _fewest(allowed: Floats, error: float, alpha: float) -> Floats:
     high: Floats = np.ceil((allowed + 10 + 5 * np.sqrt(allowed)) / error) + 20
     while (high - low > 1).any():
         middle = np.floor((low + high) / 2)
-        proven = special().bdtr(allowed, middle, error) <= alpha
+        proven = at_most(allowed, middle, error) <= alpha
         low, high = np.where(proven, low, middle), np.where(proven, middle, high)
     return high
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vistoria.errors import UserError
-from vistoria.truth._special import special
 from vistoria.truth.interval import Interval, check_confidence, check_count, check_share
-from vistoria.truth.limits import Floats, limits
+from vistoria.truth.limits import Floats, at_most, limits
 
 Guarantee: TypeAlias = Literal["overall", "selective"]
 
@@ -94,7 +93,7 @@ def _certify(
     wrong_from = np.append(np.cumsum(~right[order][::-1])[::-1], 0)
     wrong, kept = wrong_from[start], score.size - start
     of = kept if guarantee == "selective" else np.full_like(kept, score.size)
-    passed = special().bdtr(wrong.astype(float), of, 1 - target) <= delta
+    passed = at_most(wrong, of, 1 - target) <= delta
     good = int(np.argmin(passed)) if not passed.all() else len(passed)
     if good:
         i = good - 1

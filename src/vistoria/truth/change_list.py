@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vistoria.errors import UserError
-from vistoria.truth._special import special
 from vistoria.truth.cascade import Threshold, certify_selective
+from vistoria.truth.limits import at_most
 from vistoria.truth.platt import Platt, fit_platt
 
 _STEP = 0.025
@@ -58,5 +58,5 @@ def _promising(scores: NDArray[np.float64], real: NDArray[np.bool_], target: flo
     false = np.cumsum(~real[np.argsort(-scores, kind="stable")])
     shares = np.arange(_LEAST, 1.0, _STEP)
     kept = np.ceil(shares * len(scores)).astype(np.int64)
-    chance = special().bdtr(false[kept - 1].astype(float), kept, 1 - target)
+    chance = at_most(false[kept - 1], kept, 1 - target)
     return float(shares[np.argmin(chance)])

@@ -44,7 +44,7 @@ def check_confidence(confidence: float) -> float:
         raise UserError(
             f"confidence {confidence!r} is not between 0.5 and 1: give 0.95 for 95 percent"
         )
-    return 1 - confidence
+    return round(1 - confidence, 12)  # 0.05, not 0.050000000000000044
 
 
 def check_share(name: str, value: float) -> float:
@@ -56,7 +56,7 @@ def check_share(name: str, value: float) -> float:
 
 def check_count(name: str, count: int, of: int) -> None:
     """Raises UserError unless 0 <= `count` <= `of` and both are whole numbers."""
-    if count != int(count) or of != int(of):
+    if not (float(count).is_integer() and float(of).is_integer()):
         raise UserError(f"{name}: {count!r} of {of!r} are not whole numbers: give plain counts")
     if not 0 <= count <= of:
         raise UserError(f"{name}: {count!r} of {of!r} is impossible: check what was counted")

@@ -54,6 +54,15 @@ def limits(counts: ArrayLike, of: ArrayLike, alpha: float, parts: Parts) -> tupl
     return low[back].reshape(k.shape), high[back].reshape(k.shape)
 
 
+def at_most(counts: ArrayLike, of: ArrayLike, share: float) -> Floats:
+    """The probability of `counts` or fewer of `of`, each of them with the probability `share`."""
+    k, n = np.asarray(counts, np.float64), np.asarray(of, np.float64)
+    some = k < n
+    tail = special().betaincc(k + 1, np.where(some, n - k, 1.0), share)
+    found: Floats = np.where(some, tail, 1.0)
+    return found
+
+
 def _clopper_pearson(k: Floats, n: Floats, tail: float) -> Floats:
     """The share at which `k` or more of `n` has the probability `tail`; 0 where k is 0."""
     some = k > 0

@@ -7,6 +7,7 @@ import numpy as np
 from vistoria.errors import UserError
 from vistoria.truth._special import special
 from vistoria.truth.interval import Interval, check_confidence, check_count
+from vistoria.truth.limits import at_most
 
 _STEPS = 60
 
@@ -37,7 +38,7 @@ def mcnemar(first_only: int, second_only: int, of: int, *, confidence: float = 0
         raise UserError(f"{first_only!r} and {second_only!r} cannot be negative: give plain counts")
     check_count("differing", first_only + second_only, of)
     differing, fewer = first_only + second_only, min(first_only, second_only)
-    tail = float(special().bdtr(float(fewer), differing, 0.5)) if differing else 1.0
+    tail = float(at_most(fewer, differing, 0.5))
     term = np.exp(_log_choose(differing, fewer) - differing * np.log(2.0)) if differing else 0.0
     even = first_only == second_only
     p_mid = 1.0 - float(term) / 2 if even else 2 * tail - float(term)

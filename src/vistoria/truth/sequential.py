@@ -12,17 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vistoria.errors import UserError
-from vistoria.truth._special import special
 from vistoria.truth.interval import Interval, check_confidence, check_count, check_share
 from vistoria.truth.limits import Floats
 
 _STEPS = 50
-_WORST = 4.0  # times the certified error: where the monitor puts its bets
+_BETS = (np.arange(200) + 0.5) / 200  # how far on the way from the null up
+WORST = 4.0  # times the certified error: as far as the monitor's bets go
+_LARGEST = 700.0  # a logarithm; beyond it a float overflows
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """`reached`: the evidence was enough; `evidence`: the e-value, `needed` to reach."""
+    """`reached`: the evidence was enough; `evidence`: the e-value, `needed` to reach; `interval`:
+    one-sided, true at all times at once."""
 
     reached: bool
     evidence: float
@@ -34,61 +36,54 @@ def stop_when_reached(
     right: int, reviewed: int, *, target: float, confidence: float = 0.95
 ) -> Watched:
     """Whether a growing simple random sample already proves that at least `target` are right; may
-    be asked after every review. The interval's `low` holds at all times at once.
+    be asked after every review.
 
     It needs more reviews than `at_least` with a size fixed beforehand: the price of looking.
     Raises UserError on impossible counts.
     """
-    alpha = check_confidence(confidence)
     check_count("right", right, reviewed)
-    value = float(np.exp(log_evidence(right, reviewed, check_share("target", target))))
-    low = _always_above(right, reviewed, alpha)
-    estimate = right / reviewed if reviewed else None
-    held = Interval(estimate, low, 1.0, confidence, "uniform mixture e-value, at all times")
-    return Watched(value >= 1 / alpha, value, 1 / alpha, held)
+    return _watch(right, reviewed, check_share("target", target), confidence, np.inf)
 
 
 def drifted(wrong: int, audited: int, *, certified: float, confidence: float = 0.95) -> Watched:
     """Whether audits since the certificate prove that more than `certified` (a share) are wrong;
-    may be asked after every audit, and once reached it stays so.
+    may be asked after every audit, and an alarm once given stands.
 
     It is made for large drift: a doubled error takes a few hundred audits, a mild one thousands.
     Certify each batch, region and model version anew. Raises UserError on impossible counts.
     """
-    alpha = check_confidence(confidence)
     check_count("wrong", wrong, audited)
-    top = min(1.0, _WORST * check_share("certified", certified))
-    value = float(np.exp(log_evidence(wrong, audited, certified, top)))
-    low = _always_above(wrong, audited, alpha)
-    estimate = wrong / audited if audited else None
-    held = Interval(estimate, low, 1.0, confidence, "uniform mixture e-value, at all times")
-    return Watched(value >= 1 / alpha, value, 1 / alpha, held)
+    return _watch(wrong, audited, check_share("certified", certified), confidence, WORST)
 
 
-def log_evidence(
-    counts: ArrayLike, of: ArrayLike, null: float | Floats, top: float = 1.0
-) -> Floats:
-    """The logarithm of the e-value against "the share is at most `null`", bets spread evenly
-    between `null` and `top`; arrays of counts."""
-    k, n = np.asarray(counts, np.float64), np.asarray(of, np.float64)
-    scipy = special()
-    a, b = k + 1, n - k + 1
-    mass = scipy.betaincc(a, b, null) - (scipy.betaincc(a, b, top) if top < 1 else 0.0)
-    with np.errstate(divide="ignore"):
-        law = np.log(np.maximum(mass, 0.0)) - np.log(top - null) + scipy.betaln(a, b)
-    found: Floats = law - scipy.xlogy(k, null) - scipy.xlog1py(n - k, -np.asarray(null))
+def log_evidence(counts: ArrayLike, of: ArrayLike, null: float, worst: float = np.inf) -> Floats:
+    """The logarithm of the e-value against "the share is at most `null`", of bets on shares between
+    `null` and `worst` times it (at most 1); arrays of counts."""
+    k, n = np.asarray(counts, np.float64)[..., None], np.asarray(of, np.float64)[..., None]
+    bets = null + _BETS * (min(1.0, worst * null) - null)
+    paid = k * np.log(bets / null) + (n - k) * np.log((1 - bets) / (1 - null))
+    found: Floats = np.logaddexp.reduce(paid, axis=-1) - np.log(_BETS.size)
     return found
 
 
-def _always_above(count: int, of: int, alpha: float) -> float:
-    """The largest share that is still refuted: evidence falls as `null` grows (each bet, placed at
-    a fixed part of the way from `null` to 1, does)."""
-    if count == 0:
+def _watch(count: int, of: int, null: float, confidence: float, worst: float) -> Watched:
+    alpha = check_confidence(confidence)
+    value = float(np.exp(min(float(log_evidence(count, of, null, worst)), _LARGEST)))
+    low = _always_above(count, of, alpha, worst)
+    estimate = count / of if of else None
+    held = Interval(estimate, low, 1.0, confidence, "mixture e-value, true at all times")
+    return Watched(value >= 1 / alpha, value, 1 / alpha, held)
+
+
+def _always_above(count: int, of: int, alpha: float, worst: float) -> float:
+    """The largest share that is refuted. Evidence falls as `null` grows, because each bet does,
+    placed at a fixed part of the way from `null` up."""
+    low, high = 0.0, count / of if of else 0.0
+    if not high:
         return 0.0
-    low, high = 0.0, count / of
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        refuted = log_evidence(count, of, middle) >= -np.log(alpha)
+        refuted = middle < 1 and log_evidence(count, of, middle, worst) >= -np.log(alpha)
         low, high = (middle, high) if refuted else (low, middle)
     return low
 
@@ -122,4 +117,4 @@ def _log_bet(worse: int, better: int, of: int, null: float) -> float:
         + better * np.log1p(-stakes * (-1 - null))
         + (of - worse - better) * np.log1p(stakes * null)
     )
-    return float(special().logsumexp(earned) - np.log(len(stakes)))
+    return float(np.logaddexp.reduce(earned) - np.log(len(stakes)))

@@ -59,15 +59,14 @@ def class_shares(
     labels = sorted({s.predicted for s in strata} | {a for s in strata for a in s.answers})
     alpha = check_confidence(confidence)
     level = alpha / len(labels) if together and labels else alpha
-    rows = sum(s.size for s in strata)
+    rows = columns([s.of("") for s in strata])[0].sum()
     method = f"{'post-' if simple else ''}stratified by machine label, MOVER, {NAMES[parts]}"
     covers: Covers = "together" if together else "each"
     found = {}
     for label in labels:
         same, other = (part(strata, label, own, level, parts, simple) for own in (True, False))
         whole = same if other is None else other if same is None else mover.plus(same, other)
-        if whole is None:
-            raise UserError("there are no rows to speak of: name at least one stratum with rows")
+        assert whole is not None, "there are rows, so one of the two has some"
         found[label] = as_interval(scale(whole, rows), confidence, method, covers)
     return found
 
