@@ -7,6 +7,7 @@ from vistoria.ledger._evidence import Past, Scope
 from vistoria.ledger._jobs import Job, JobRow, OpenRow, Settled
 from vistoria.ledger._ledger import Ledger
 from vistoria.ledger._reading import Field, Summary
+from vistoria.ledger._repeats import Repeat
 from vistoria.ledger._reviews import Reviews
 from vistoria.ledger._runs import Run, RunSpec
 from vistoria.ledger._samples import (
@@ -34,6 +35,7 @@ __all__ = [
     "Past",
     "Purpose",
     "Refusal",
+    "Repeat",
     "Reviews",
     "Run",
     "RunSpec",

@@ -18,6 +18,7 @@ from vistoria.ledger._evidence import Past, Scope, past, scope
 from vistoria.ledger._jobs import Jobs
 from vistoria.ledger._manifest import Complete, Manifest, integers
 from vistoria.ledger._reading import Field, Summary
+from vistoria.ledger._repeats import Repeat, repeats
 from vistoria.ledger._reviews import Reviews
 from vistoria.ledger._runs import Run, RunSpec
 from vistoria.ledger._sessions import Outcome, RunState, Sessions
@@ -152,6 +153,11 @@ class Ledger:
     def past(self, question_id: int) -> list[Past]:
         """What became of the observations that this was asked about, the newest 20,000 or so."""
         return past(self._db, question_id)
+
+    def repeats(self, question_id: int) -> Iterator[Repeat]:
+        """Pairs of answers by the same version of a model to the same question about the same
+        observation: its own noise."""
+        return repeats(self._db, question_id)
 
     def mask(
         self, question_id: int, state: State, *, since_run: int = 0
