@@ -126,10 +126,10 @@ def test_places_without_a_file(tmp_path: Path) -> None:
 
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str) -> os.stat_result:
+    def refuse(path: str, flags: int) -> int:
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(os, "stat", refuse)  # the tests may run as root, whom nobody refuses
+    monkeypatch.setattr(os, "open", refuse)  # the tests may run as root, whom nobody refuses
     with pytest.raises(ImageForbidden, match="no permission"):
         IMAGES.load(ImageRef("/x.jpg"), PIXELS)
 

@@ -3,7 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -17,6 +18,9 @@ from vistoria.models import Blocking
 from vistoria.records import Attempt, Picture
 
 _T = TypeVar("_T")
+_Stalled: TypeAlias = tuple[Work, list[Loaded]]
+
+_HOP, _MOST = 0.1, 8  # seconds and batches that a hop to a thread takes at the most
 
 _log = logging.getLogger(__name__)
 
@@ -25,35 +29,56 @@ class Compute:
     """Settles work with as many threads as the model takes.
 
     A batch is loaded, looked up and answered in one go: handing it from thread to thread costs a
-    fifth of the speed.
+    fifth of the speed. Of a fast model, several batches go one after the other in one hop.
     """
 
     def __init__(self, model: Blocking, loader: Loader, recall: Recall, threads: int) -> None:
         """`threads`: batches computed at once."""
         self._model, self._loader, self._recall = model, loader, recall
         self._threads = anyio.CapacityLimiter(threads)
+        self._seconds = _HOP  # that a batch took
 
-    async def settle(self, work: Work) -> list[Attempt]:
-        """One attempt per observation, in order; raises UserError when no call can succeed."""
-        if self._loader.far(work):
-            pictures = await self._loader.pictures(work)
-            return await self._hop(lambda: self._settle(work, pictures))
-        loaded, attempts = await self._hop(lambda: self._load_and_settle(work))
-        if attempts is not None:
-            return attempts
-        pictures = await self._loader.again(work, loaded)
-        return await self._hop(lambda: self._settle(work, pictures))
+    def batches(self) -> int:
+        """How many to `settle` in one hop: few enough to be told soon, and to end together."""
+        return max(1, min(_MOST, int(_HOP / self._seconds)))
+
+    async def settle(self, works: Sequence[Work]) -> list[Attempt]:
+        """One attempt per observation; raises UserError when no call can succeed."""
+        if any(map(self._loader.far, works)):  # before a thread is taken that could compute
+            attempts, left = [], [(work, await self._loader.fetch(work)) for work in works]
+        else:
+            attempts, left = await self._hop(partial(self._settle_all, works))
+        for work, loaded in left:
+            pictures = await self._loader.again(work, loaded)
+            attempts += await self._hop(partial(self._settle, work, pictures))
+        return attempts
 
     async def _hop(self, what: Callable[[], _T]) -> _T:
         return await anyio.to_thread.run_sync(what, limiter=self._threads)
 
-    def _load_and_settle(self, work: Work) -> tuple[list[Loaded], list[Attempt] | None]:
-        """No attempts yet where a store failed in passing; the images are returned for then."""
+    def _settle_all(self, works: Sequence[Work]) -> tuple[list[Attempt], list[_Stalled]]:
+        """Attempts, and the work for which some store failed in passing."""
+        attempts: list[Attempt] = []
+        left: list[_Stalled] = []
+        started = time.monotonic()
+        for work in works:
+            loaded = self._load_and_settle(work, attempts)
+            if loaded:
+                left.append((work, loaded))
+        self._seconds = max(1e-6, (time.monotonic() - started) / len(works))
+        return attempts, left
+
+    def _load_and_settle(self, work: Work, attempts: list[Attempt]) -> list[Loaded]:
+        """Adds the attempts; or else returns what was loaded, since some store failed in passing.
+
+        A function of its own, so that the images are gone before the next ones are loaded.
+        """
         loaded = self._loader.load(work)
         pictures = [item for item in loaded if not isinstance(item, TransientError)]
         if len(pictures) < len(loaded):
-            return loaded, None
-        return [], self._settle(work, pictures)
+            return loaded
+        attempts += self._settle(work, pictures)
+        return []
 
     def _settle(self, work: Work, loaded: Sequence[Picture | ObservationError]) -> list[Attempt]:
         started = time.time()

@@ -35,13 +35,17 @@ class Loader:
     async def pictures(self, work: Work) -> list[Picture | ObservationError]:
         """A picture, or a reason why not, for each observation."""
         if self._form.kind == "none":  # nothing is read, so no thread is needed
-            first: Sequence[Loaded] = self.load(work)
-        elif self.far(work):  # all at once: each takes a while, and hardly any of a core
-            refs = [observation.image for observation in work.observations]
-            first = await asyncio.gather(*map(self._fetch, refs))
+            first = self.load(work)
+        elif self.far(work):
+            first = await self.fetch(work)
         else:
             first = await anyio.to_thread.run_sync(self.load, work, limiter=self._threads)
         return await self.again(work, first)
+
+    async def fetch(self, work: Work) -> list[Loaded]:
+        """One try for each image, all at once: each takes a while, and hardly any of a core."""
+        fetch = (self._fetch(observation.image) for observation in work.observations)
+        return await asyncio.gather(*fetch)
 
     def far(self, work: Work) -> bool:
         """Whether some image must come over a network."""

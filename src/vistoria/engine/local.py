@@ -4,7 +4,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
 
@@ -32,6 +32,7 @@ from vistoria.records import Attempt
 _READ = 1_000  # observations read from the ledger at a time
 _CHUNK = 8  # images loaded per hop to a thread
 _READERS = 4
+_WAITING = 16  # chunks that nobody has begun
 _AHEAD = 256 << 20  # bytes of images in memory from which no more are read ahead
 _MOST = 256  # calls at once to a service, unless the person says otherwise
 _GRACE = 30.0  # seconds that calls in flight are given when a run is stopped
@@ -201,7 +202,7 @@ class _Session:
         """Feeds, watches, and has the model answer in the way that it can."""
         cropped = bool(self._plan.run.settings.get("image.crop"))
         recall = Recall(self._ledger, fresh=self._plan.fresh, cropped=cropped)
-        send, receive = anyio.create_memory_object_stream[Work](_READERS)
+        send, receive = anyio.create_memory_object_stream[Work](_WAITING)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch, tasks.cancel_scope)
@@ -221,7 +222,8 @@ class _Session:
         async def work_on(receive: MemoryObjectReceiveStream[Work]) -> None:
             async with receive:
                 async for work in receive:
-                    if not self._took(await compute.settle(work)):
+                    works = [work, *_waiting(receive, compute.batches() - 1)]
+                    if not self._took(await compute.settle(works)):
                         return
 
         async with anyio.create_task_group() as workers, receive:
@@ -330,6 +332,13 @@ class _Session:
         if not self._stop.is_set():
             self._report.outcome, self._report.stopped_by = "stopped", why
             self._stop.set()
+
+
+def _waiting(receive: MemoryObjectReceiveStream[Work], most: int) -> Iterator[Work]:
+    """What can be had at once."""
+    with suppress(anyio.WouldBlock, anyio.EndOfStream):
+        for _ in range(most):
+            yield receive.receive_nowait()
 
 
 def _tab(plan: Plan, model: Model, limits: Limits) -> Tab:

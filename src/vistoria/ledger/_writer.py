@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,7 +27,10 @@ _COLUMNS = (
     "confidence", "model_version", "input_tokens", "output_tokens", "thinking_tokens",
     "cached_tokens", "sha256", "identity", "copied", "tries", "started_at", "seconds",
 )  # fmt: skip
-_INSERT = f"INSERT INTO attempts ({', '.join(_COLUMNS)}) VALUES (?{', ?' * (len(_COLUMNS) - 1)})"
+_TOGETHER = 32  # rows per statement
+_ROW = f"(?{', ?' * (len(_COLUMNS) - 1)})"
+_INSERT = f"INSERT INTO attempts ({', '.join(_COLUMNS)}) VALUES {_ROW}"
+_INSERT_MANY = f"{_INSERT}{f', {_ROW}' * (_TOGETHER - 1)}"
 
 
 @dataclass(slots=True)
@@ -176,8 +180,16 @@ class Writer:
 
 
 def insert_attempts(db: sqlite3.Connection, attempts: Sequence[Attempt]) -> None:
-    """Writes attempts in the open transaction."""
-    db.executemany(_INSERT, map(_row, attempts))
+    """Writes attempts in the open transaction.
+
+    Many rows to a statement: after each statement this thread has to get the interpreter back from
+    those that compute, which costs several times what writing the row does.
+    """
+    rows = [_row(attempt) for attempt in attempts]
+    whole = len(rows) - len(rows) % _TOGETHER
+    for start in range(0, whole, _TOGETHER):
+        db.execute(_INSERT_MANY, tuple(chain.from_iterable(rows[start : start + _TOGETHER])))
+    db.executemany(_INSERT, rows[whole:])
 
 
 def _row(a: Attempt) -> tuple[Any, ...]:
