@@ -34,7 +34,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Labelled, nothing trained; do not write into it."""
     folder = tmp_path_factory.mktemp("world")
     truth = draw(folder, 600)
-    teacher = Teacher(truth, wrong=0.05)
+    teacher = Teacher(truth, wrong=0.1)
     run = label(folder, teacher)
     vision = Vision(street_backbone(), loading(), folder / "embeddings")
     return World(folder, truth, teacher, run, vision)

@@ -178,3 +178,32 @@ def review(
         ]
     )  # fmt: skip
     return sample
+
+
+TASK_FILE = """
+instructions = "Say what the picture shows."
+[[fields]]
+name = "colour"
+kind = "choice"
+choices = ["red", "green", "blue"]
+[[fields]]
+name = "dark"
+kind = "boolean"
+help = "Whether the lower half is dark."
+[[fields]]
+name = "marks"
+kind = "choices"
+help = "Where white marks are."
+choices = ["left", "middle", "right"]
+[[fields]]
+name = "level"
+kind = "number"
+help = "How high the bar is."
+minimum = 0
+maximum = 100
+[[fields]]
+name = "note"
+kind = "text"
+help = "Anything else."
+"""
+"""The task of `TASK`, as a person writes it."""

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from vistoria.errors import UserError
-from vistoria.ledger import Ledger, Run
+from vistoria.ledger import Ledger, Run, Sample
 from vistoria.pricing import Spend
 from vistoria.student.backbone import Backbone
 from vistoria.student.card import card_document, card_text
-from vistoria.student.dataset import Shares, TrainingSet, gather, locked_marks
+from vistoria.student.dataset import LOCKED, Shares, TrainingSet, gather, locked_marks
 from vistoria.student.embedding import Embedded, Listen, Load, Vision, unheard
 from vistoria.student.export import Described, head_document, student_graph, write_student
 from vistoria.student.measure import answers_of
@@ -53,7 +53,8 @@ class Written:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Student:
     """A trained student, before it is written. `rows` are those that were embedded, in the order
-    of `embedded.vectors`; `spent`: what the teacher's labels cost."""
+    of `embedded.vectors`; `locked`: the samples that it may not see; `spent`: what the teacher's
+    labels cost."""
 
     name: str
     task: Task
@@ -63,6 +64,7 @@ class Student:
     embedded: Embedded
     learned: Learned
     settings: Settings
+    locked: tuple[Sample, ...]
     spent: Spend
     seconds: float
 
@@ -131,6 +133,8 @@ class Student:
                 "validation_share": shares.validation, "test_share": shares.test,
                 "seed": shares.seed,
             },
+            "locked_samples": [[one.sample_id, one.drawn_at] for one in self.locked],
+            "learned_samples": [[one.sample_id, one.drawn_at] for one in self.rows.samples],
             "left_to_teacher": dict(self.learned.left),
         }  # fmt: skip
 
@@ -160,6 +164,7 @@ def train_student(
     return Student(
         name=name, task=task, backbone=vision.backbone, load=vision.load, rows=kept,
         embedded=embedded, learned=learned, settings=settings,
+        locked=tuple(one for one in ledger.reviews.samples() if one.purpose in LOCKED),
         spent=ledger.spending(run.run_id), seconds=time.monotonic() - started,
     )  # fmt: skip
 
