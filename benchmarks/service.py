@@ -47,6 +47,11 @@ class Service:
         self.url = ""
 
     @property
+    def pid(self) -> int:
+        """Of the server's process."""
+        return self._child.pid
+
+    @property
     def env(self) -> dict[str, str]:
         """Environment in which `gemini:` calls this server as the Developer API."""
         return {"GOOGLE_GEMINI_BASE_URL": self.url, "GEMINI_API_KEY": KEY}
