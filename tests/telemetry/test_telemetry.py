@@ -1,6 +1,8 @@
 """Metrics and traces of real runs, sent by OpenTelemetry's exporters to a collector here."""
 
+import json
 import logging
+import os
 import subprocess
 import sys
 import textwrap
@@ -13,12 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 import vistoria
 from tests.servers._model import Behaviour
 from tests.servers.gemini import KEY, GeminiServer
 from tests.servers.otlp import OtlpServer, values
+from vistoria.cli import main
 from vistoria.errors import ConfigError, MissingExtra
 from vistoria.records import Usage
 from vistoria.result import Result
@@ -39,10 +43,8 @@ MODEL = "gemini-3.5-flash-lite"
 
 @pytest.fixture(autouse=True)
 def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Without the OTEL_… variables of whoever runs this."""
-    import os
-
-    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+    """Without the variables of whoever runs this."""
+    for name in [name for name in os.environ if name.startswith(("OTEL_", "VISTORIA_"))]:
         monkeypatch.delenv(name)
     return monkeypatch
 
@@ -197,6 +199,29 @@ def test_where_it_is_on(env: pytest.MonkeyPatch) -> None:
     assert open_telemetry(True, {}) is not None
     assert open_telemetry(False, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}) is None
     assert open_telemetry(True, {"OTEL_SDK_DISABLED": "true"}) is None
+
+
+@pytest.mark.parametrize("way", ["flag", "variable", "file"])
+def test_a_project_switches_it_on(
+    way: str, gemini: GeminiServer, folder: Path, env: pytest.MonkeyPatch
+) -> None:
+    words = [
+        "run", "photos.parquet", "--task", "pole.toml", "--model", f"gemini:{MODEL}", "--yes",
+        *("-o", "vertex=true", "-o", f"api_key={KEY}", "-o", f"base_url={gemini.url}"), "--json",
+    ]  # fmt: skip
+    for signal in ("TRACES", "METRICS"):
+        env.setenv(f"OTEL_{signal}_EXPORTER", "console")
+    if way == "flag":
+        words.append("--telemetry")
+    elif way == "variable":
+        env.setenv("VISTORIA_RUN_TELEMETRY", "true")
+    else:
+        (folder / "vistoria.toml").write_text("[run]\ntelemetry = true\n")
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.stderr
+    assert "invoke_workflow pole" in result.stderr
+    assert "gen_ai.client.token.usage" in result.stderr
+    assert json.loads(result.stdout)["answered"] == ROWS, "data alone"
 
 
 @pytest.mark.parametrize(
