@@ -44,8 +44,9 @@ class Compute:
 
     async def settle(self, works: Sequence[Work]) -> list[Attempt]:
         """One attempt per observation; raises UserError when no call can succeed."""
+        attempts: list[Attempt] = []
         if any(map(self._loader.far, works)):  # before a thread is taken that could compute
-            attempts, left = [], [(work, await self._loader.fetch(work)) for work in works]
+            left = [(work, await self._loader.fetch(work)) for work in works]
         else:
             attempts, left = await self._hop(partial(self._settle_all, works))
         for work, loaded in left:
