@@ -22,7 +22,15 @@ from vistoria.errors import (
 if TYPE_CHECKING:
     from google.api_core.exceptions import GoogleAPICallError
 
-__all__ = ["Problem", "cause", "problem_of", "read_problem", "role_for", "translated"]
+__all__ = [
+    "Problem",
+    "cause",
+    "permission_in",
+    "problem_of",
+    "read_problem",
+    "role_for",
+    "translated",
+]
 
 CAUSES: Mapping[str, str] = {
     "SERVICE_DISABLED": (
@@ -47,6 +55,11 @@ CAUSES: Mapping[str, str] = {
     ),
     "ACCESS_TOKEN_TYPE_UNSUPPORTED": (
         "Google takes no such credentials here; run `gcloud auth application-default login`"
+    ),
+    "QUOTA_IS_ZERO": (
+        "the quota {quota_metric} is 0 in {quota_location}; raise it at "
+        "https://console.cloud.google.com/iam-admin/quotas?project={project}, or choose another "
+        "region"
     ),
     "API_KEY_INVALID": (
         "the API key is not valid; make one at https://aistudio.google.com/apikey and set "
@@ -106,7 +119,7 @@ def read_problem(status: int, body: bytes) -> Problem:
     return Problem(
         said=_shortened(said),
         state=str(error.get("status") or ""),
-        reason=str(info.get("reason") or _legacy_reason(error)),
+        reason=_reason(info, error),
         facts=_facts(info.get("metadata"), said),
         wait=_duration(delay) if isinstance(delay, str) else None,
     )
@@ -133,6 +146,8 @@ def translated(error: "GoogleAPICallError") -> VistoriaError:
     problem, code = problem_of(error), int(error.code or 0)
     if code == 401:
         return AccessDenied(f"Google refuses the credentials: {cause(problem)}")
+    if problem.reason == "QUOTA_IS_ZERO":
+        return AccessDenied(f"Google grants nothing: {cause(problem)}")
     if problem.reason in ("rateLimitExceeded", "jobRateLimitExceeded") or code == 429:
         return RateLimited(f"Google: {problem.said}", retry_after=problem.wait)
     if code == 403:
@@ -166,6 +181,12 @@ def role_for(permission: str) -> str:
     return _ROLES[max(fitting, key=len)] if fitting else f"a role that holds {permission}"
 
 
+def permission_in(said: str) -> str | None:
+    """The permission that a message names, e.g. "bigquery.jobs.create"."""
+    found = _PERMISSION.search(said)
+    return found[1] if found else None
+
+
 class _Facts(dict[str, str]):
     def __missing__(self, key: str) -> str:
         return f"the {key}"
@@ -173,9 +194,16 @@ class _Facts(dict[str, str]):
 
 def _facts(given: Any, said: str) -> Mapping[str, str]:
     facts = {str(key): str(value) for key, value in given.items()} if given else {}
-    if "permission" not in facts and (found := _PERMISSION.search(said)):
-        facts["permission"] = found[1]
+    if "permission" not in facts and (permission := permission_in(said)):
+        facts["permission"] = permission
     return facts
+
+
+def _reason(info: Mapping[str, Any], error: Mapping[str, Any]) -> str:
+    facts = info.get("metadata")
+    if isinstance(facts, dict) and facts.get("quota_limit_value") == "0":
+        return "QUOTA_IS_ZERO"  # RATE_LIMIT_EXCEEDED, and waiting won't help
+    return str(info.get("reason") or _legacy_reason(error))
 
 
 def _legacy_reason(error: Mapping[str, Any]) -> str:

@@ -64,6 +64,8 @@ def google_error(answer: Answer, *, model: str, uri: str, by_reference: bool) ->
             found = _forbidden(problem, uri)
         else:
             found = AccessDenied(f"Google denies access: {cause(problem)}")
+    elif problem.reason == "QUOTA_IS_ZERO":
+        found = AccessDenied(f"Google grants nothing: {cause(problem)}")
     elif answer.status == 404:
         found = _not_found(problem, model, by_reference)
     return found or common_error(answer, f"Google: {problem.said}", problem.wait)
