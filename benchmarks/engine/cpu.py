@@ -71,11 +71,11 @@ def _listing(service: Service, folder: Path, count: int) -> float:
 
 
 def _check(folder: Path, count: int) -> float:
-    """What reading each photo to its end costs; bare aiohttp sends broken ones too."""
+    """What a look at each photo's markers costs; bare aiohttp sends broken ones too."""
     photos = [path.read_bytes() for path in sorted((folder / "photos").rglob("*.jpg"))[:count]]
     started = time.process_time()
     for data in photos:
-        open_image(data, 10**9).check()
+        open_image(data, 10**9).check(thorough=False)
     return (time.process_time() - started) / count * 1_000
 
 

@@ -105,6 +105,8 @@ class ImageSettings:
 
     `max_side`: downscale so that the longer side is at most this many pixels.
     `crop`: cut to the observation's box, widened on each side by `crop_margin` times its size.
+    `verify`: decode also those JPEG files that are handed over as they are, to find damage within
+    them; else only what is missing or out of place is found.
     """
 
     max_side: int | None = None
@@ -112,6 +114,7 @@ class ImageSettings:
     crop_margin: float = 0.2
     max_bytes: int = 50_000_000
     max_pixels: int = 200_000_000
+    verify: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

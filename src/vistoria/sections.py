@@ -95,6 +95,7 @@ class ImagesSection(Section):
     crop_margin: NonNegativeFloat = 0.2
     max_bytes: PositiveInt = 50_000_000
     max_pixels: PositiveInt = 200_000_000
+    verify: bool = False
     store: Annotated[dict[str, Any], BeforeValidator(_pairs)] = {}
 
     @property

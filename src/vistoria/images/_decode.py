@@ -26,8 +26,8 @@ class ImageFile(Protocol):
     upright: bool
     """Whether the pixels are stored the right way up."""
 
-    def check(self) -> None:
-        """Reads the whole file; raises an ObservationError if it is damaged."""
+    def check(self, *, thorough: bool = True) -> None:
+        """Raises an ObservationError if the file is damaged; `thorough`: by decoding all of it."""
 
     def pixels(self, least_width: float, least_height: float) -> NDArray[np.uint8]:
         """Upright RGB of at least this size, or of full size; contiguous."""

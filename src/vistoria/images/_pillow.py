@@ -94,7 +94,7 @@ class PillowFile:
         self._turn = None if turned else _TURNS.get(orientation)
         self.width, self.height = (height, width) if self._turn in _TRANSPOSING else (width, height)
 
-    def check(self) -> None:
+    def check(self, *, thorough: bool = True) -> None:  # noqa: ARG002 - these are few
         """Reads the whole file; raises ImageTruncated or ImageCorrupt."""
         check_whole(self._data, self.mime_type)
         if self.mime_type != "image/png":  # whose checksums say all

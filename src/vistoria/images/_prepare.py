@@ -99,7 +99,7 @@ def _encoded(
         and len(data) <= limit
     )
     if as_it_is:
-        image.check()
+        image.check(thorough=settings.verify)
         return Picture(
             uri=uri, mime_type=image.mime_type, data=data, width=width, height=height, sha256=sha256
         )
