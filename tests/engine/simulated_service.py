@@ -295,12 +295,12 @@ def work(
     seconds: float,
     bounds: Bounds = Bounds(most=256),  # noqa: B008
     *,
-    workers: int | None = None,
     emit: Callable[[Event], None] = ignore,
     limit: Limit | None = None,
     retries: int = 8,
+    late: float = 0.0,
 ) -> Seen:
-    """Asks for that long, with as many images as can be asked."""
+    """Asks for that long, with as many images as can be asked; `late`: see VirtualLoop."""
     failed = 0
     limit = limit or Limit("simulated", bounds, seed=1)
 
@@ -317,7 +317,7 @@ def work(
                     failed += 1
 
         with limit.watched_by(emit):
-            tasks = [asyncio.create_task(one()) for _ in range(workers or 2 * bounds.most)]
+            tasks = [asyncio.create_task(one()) for _ in range(2 * bounds.most)]
             await asyncio.sleep(seconds)
             for task in tasks:
                 task.cancel()
@@ -325,5 +325,5 @@ def work(
                 if isinstance(result, Exception):
                     raise result
 
-    run(main())
+    run(main(), late=late)
     return Seen(service=service, limit=limit, failed=failed, seconds=seconds)

@@ -5,6 +5,7 @@ from collections import deque
 from random import Random
 
 _SLACK = 0.01  # seconds of calls that may be made up for when a timer fires late
+_LATE, _MOST_SLACK = 4.0, 0.1  # times as late as timers usually fire; seconds
 _TRIM, _COARSE = 0.01, 0.05  # shares of the rate that one refusal costs, if fast and if slow
 _FASTEST = 0.7  # growth per second at most: doubles each second
 _NOISIEST = 0.25  # share refused that only a limit explains
@@ -147,6 +148,7 @@ class Pace:
         """Calls per second while there is no rate, so that they don't come all at once."""
         self._dice = dice
         self._seeking = False
+        self._late = 0.0  # seconds, of calls that waited for this
         self._tolerated, self._seek_from = 0, 0  # single refusals; the call that ends a hold
         self._next = self._until = 0.0
         self._counts = _Counts()
@@ -186,11 +188,14 @@ class Pace:
         if self.rate is None:
             self._next = max(self._next, now - _SLACK) + 1.0 / self.at_most
             return
+        if held_back:
+            self._late += 0.05 * (max(0.0, now - self.due) - self._late)
         if self._noise.sent(now):
             self.rate = self._peak = self._noise.verdict() or 1.5 * self.rate
         elif held_back and not self._noise.back_to:
             self._creep(gap)
-        self._next = max(self._next, now - _SLACK) + 1.0 / self.rate
+        slack = min(_MOST_SLACK, max(_SLACK, _LATE * self._late))
+        self._next = max(self._next, now - slack) + 1.0 / self.rate
         if self._pauses and self._scout is None:
             self._scout = number
             self._next = max(self._next, now + 2 * self._answer_time)
@@ -284,7 +289,9 @@ class Pace:
             self._tolerated += 1
             self._seek_from = self._numbers + _CLEAN
         elif sent - self._trimmed_at > 0.25:
-            self.rate = min(self.rate, self._sent_rate(sent)) * (1.0 - self._trim)
+            if self._late < _SLACK / 2:  # then only the number at once can hold calls back
+                self.rate = min(self.rate, self._sent_rate(sent))
+            self.rate *= 1.0 - self._trim
             self._heed()
             self._trimmed, self._trimmed_at = True, sent
         else:
@@ -295,7 +302,7 @@ class Pace:
             self._try_slower(sent)
 
     def _sent_rate(self, sent: float) -> float:
-        """Of late, at the most: below the rate if the number at once held calls back."""
+        """Of late, at the most."""
         accepted, refused, seconds = self._counts.before(sent)
         return 1.02 * (accepted + refused + 1) / seconds if seconds > 0.9 else math.inf
 
