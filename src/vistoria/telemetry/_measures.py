@@ -66,7 +66,7 @@ class Measures:
                 self._returned(event)
             case Settled():
                 self._settled(event)
-            case Spent(now=int(now)):
+            case Spent(now=int(now)) if now > self._spent:
                 self._cost.add((now - self._spent) / _DOLLAR, self._every)
                 self._spent = now
             case LimitChanged():
