@@ -168,7 +168,9 @@ class Capabilities:
     the price of a call; None where there is none to pay. `resolutions`: values of the model's
     option `media_resolution`, the finest first, if it has one. `sign_in`: what calls are signed
     with, a Google account or a key, where that is known. `batch`: it has `batches`, which
-    answers many rows later at a lower price (`models.Batching`); None where it has not.
+    answers many rows later at a lower price (`models.Batching`); None where it has not. `easy`: it
+    has `easy`, which answers some pictures of that form here (`models.Cascading`), and about
+    `handed_over` is the share of the rest. `billed_as`: whose prices hold, if not its own name's.
     """
 
     image: ImageForm
@@ -181,6 +183,9 @@ class Capabilities:
     resolutions: tuple[str, ...] = ()
     sign_in: Literal["google", "key"] | None = None
     batch: BatchLimits | None = None
+    easy: ImageForm | None = None
+    billed_as: str = ""
+    handed_over: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,7 +165,7 @@ class _Known:
         if rule is None:
             return None
         text, image, output = rule
-        left = len(group.ordinals)
+        left = round(len(group.ordinals) * self._tab.handed_over)
         return estimate_by_rule(left, price, text=text, image=image, output=output)
 
     def _strata(self, group: Group, seen: Sequence[Past], price: Price) -> list[Stratum]:

@@ -1,6 +1,7 @@
 """Works through a plan in one process: a feeder, readers ahead, callers, one ledger."""
 
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,20 +15,22 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from vistoria.engine.ask import Asker, Direct, Service
 from vistoria.engine.caller import Caller
 from vistoria.engine.compute import Compute
+from vistoria.engine.easy import Earlier, Easy
 from vistoria.engine.limits import Bounds, Limit
 from vistoria.engine.loading import Load, Loader
 from vistoria.engine.money import Tab
 from vistoria.engine.plan import Plan
 from vistoria.engine.recall import Recall
+from vistoria.engine.versions import Versions
 from vistoria.engine.work import Outcome as Came
 from vistoria.engine.work import Ready, Work, attempt
 from vistoria.engine.worker import Worker
 from vistoria.errors import AnswerLost, RunStopped, first_error
 from vistoria.events import Settled, Sink, Spent, Started, Stopping
 from vistoria.ledger import Ledger, Outcome
-from vistoria.models import Blocking, Model
+from vistoria.models import Blocking, Cascading, Model
 from vistoria.pricing import Ceiling, PriceTable, Spend, load_prices
-from vistoria.records import Attempt
+from vistoria.records import Attempt, ImageForm
 
 _READ = 1_000  # observations read from the ledger at a time
 _CHUNK = 8  # images loaded per hop to a thread
@@ -125,8 +128,10 @@ class _Session:
         self._plan, self._ledger, self._model = plan, ledger, model
         self._limits, self._emit, self._stop = limits, emit, stop
         form = model.capabilities.image
-        self._loader = Loader(load, form, retries=limits.retries, emit=emit)
-        self._report = Report()
+        self._load, self._loader = load, Loader(load, form, retries=limits.retries, emit=emit)
+        self._easy: Easy | None = None
+        self._earlier: Earlier | None = None
+        self._report, self._versions = Report(), Versions(model.name, emit)
         self._tab = _tab(plan, model, limits)
         before = ledger.spending(plan.run.run_id) + limits.already
         self._before = before.money or 0
@@ -177,6 +182,7 @@ class _Session:
     def _record(self, attempts: list[Attempt]) -> None:
         self._ledger.record(attempts)
         self._report.add(attempts)
+        self._versions.look(attempts)
         self._emit(Settled(attempts=tuple(attempts)))
         if self._tab.priced:
             now, most = self._tab.spent.money, self._limits.ceiling.money
@@ -238,6 +244,8 @@ class _Session:
         send, receive = anyio.create_memory_object_stream[Ready](
             callers if can.local else 2 * _CHUNK
         )
+        if can.easy is not None:
+            self._divide(cast("Cascading", self._model), can.easy)
         with ExitStack() as watching:
             worker = Worker(self._asker(session_id, watching), recall)
             async with anyio.create_task_group() as workers, works, send, receive:
@@ -297,13 +305,32 @@ class _Session:
                     await self._freed.wait()
                 if self._stop.is_set():
                     return
-                ready = recall.look_up(work, await self._loader.pictures(work))
+                left = await self._left(work)
+                if left is None:
+                    continue
+                ready = recall.look_up(left, await self._loader.pictures(left))
+                if self._earlier is not None:
+                    self._earlier.recalled(recall, ready)
                 self._held += ready.bytes
                 for part in [ready] if together else ready.singles():
                     try:
                         await send.send(part)
                     except anyio.BrokenResourceError:
                         return  # every worker has stopped
+
+    def _divide(self, model: Cascading, form: ImageForm) -> None:
+        """Has the model answer the easy part of the work here, before the rest is loaded."""
+        loader = Loader(self._load, form, retries=self._limits.retries, emit=self._emit)
+        cropped = bool(self._plan.run.settings.get("image.crop"))
+        self._easy = Easy(model, loader, len(os.sched_getaffinity(0)), cropped=cropped)
+        self._earlier = Earlier(self._ledger, self._plan, model)
+
+    async def _left(self, work: Work) -> Work | None:
+        """What of the work is not easy, if anything."""
+        if self._easy is None:
+            return work
+        attempts, left = await self._easy.settle(work)
+        return left if not attempts or self._took(attempts) else None
 
     async def _settle(self, worker: Worker, receive: MemoryObjectReceiveStream[Ready]) -> None:
         async with receive:

@@ -41,7 +41,9 @@ class Tab:
     ) -> None:  # fmt: skip
         """`name`: of the model, `provider:model`. `already`: of the ceiling, spent elsewhere.
         `mode`: the way in which it is called, "online" or "batch"."""
-        charge = capabilities.charge
+        charge, name = capabilities.charge, capabilities.billed_as or name
+        self.handed_over = capabilities.handed_over
+        """The share of observations that will be asked about."""
         self.ceiling = ceiling.less(already)
         """What is left for this run."""
         self._whole, self._already = ceiling, already

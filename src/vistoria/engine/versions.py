@@ -16,7 +16,8 @@ def another(model: str, version: str) -> bool:
     A version of the model itself, such as `-001` or `-preview-05-20` after its name, is no other;
     where a version is no name of this kind (a file's hash), nothing can be said.
     """
-    asked = model.partition(":")[2].rpartition("/")[2]
+    # Of a cascade, the teacher: its student answers under a name of its own.
+    asked = model.rpartition(",")[2].partition(":")[2].rpartition("/")[2]
     given = version.rpartition("/")[2]
     maker = _MAKER.match(asked)
     if maker is None or not given.startswith(maker[0]):

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from vistoria.errors import ObservationError
 from vistoria.models._batch import Batches, BatchJob, BatchResult, BatchRow, BatchState
-from vistoria.records import Capabilities, Picture, Reply
+from vistoria.records import Capabilities, Observation, Picture, Reply
 from vistoria.task import Task
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Batches",
     "Batching",
     "Blocking",
+    "Cascading",
     "Model",
 ]
 
@@ -69,6 +70,22 @@ class Blocking(Model, Protocol):
 
     def answer(self, task: Task, pictures: Sequence[Picture]) -> Sequence[Reply | ObservationError]:
         """As `ask`, in the calling thread; several threads may call it at once."""
+
+
+class Cascading(Model, Protocol):
+    """A model that answers in this process what it finds easy; `ask` is for the rest.
+
+    Declared by `capabilities.easy`.
+    """
+
+    teacher: Model
+    """Who answers the rest: what it said before, by itself, counts."""
+
+    def easy(
+        self, task: Task, rows: Sequence[Observation], pictures: Sequence[Picture]
+    ) -> Sequence[Reply | None]:
+        """An answer where it stands by itself, else None; in the calling thread, and several
+        threads may call it at once. `pictures` are in the form `capabilities.easy`."""
 
 
 class Batching(Model, Protocol):

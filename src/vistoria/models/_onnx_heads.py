@@ -24,7 +24,8 @@ _Read = tuple[Sequence[Value], Sequence[float]]
 class Head:
     """One question that the graph answers; `trained` is false where it does no better than
     guessing, and then it is not used. `choices`: those that a student was taught, in all; empty
-    where the graph does not say. `nothing`: the class that stands for no answer."""
+    where the graph does not say. `nothing`: the class that stands for no answer. `tolerance`: the
+    error of a number that still counts as the same."""
 
     name: str
     kind: str
@@ -33,6 +34,7 @@ class Head:
     form: Literal["classes", "set", "value"] = "classes"
     choices: tuple[str, ...] = ()
     nothing: str | None = None
+    tolerance: float = 0.0
 
 
 def read_head(given: Mapping[str, Any]) -> Head:
@@ -40,6 +42,7 @@ def read_head(given: Mapping[str, Any]) -> Head:
     return Head(
         given["name"], given["kind"], tuple(given["classes"]), given["trained"],
         given.get("form", "classes"), tuple(given.get("choices", ())), given.get("nothing"),
+        given.get("tolerance", 0.0),
     )  # fmt: skip
 
 

@@ -65,6 +65,8 @@ class OnnxModel:
             self._session = ort.InferenceSession(graph, options, ["CPUExecutionProvider"])
             meta = json.loads(self._session.get_modelmeta().custom_metadata_map["vistoria"])
             size, version = meta["input"], meta["version"]
+            if "features" in size:
+                raise ConfigError(f"it takes features of {size['features']!r}, not pictures")
             self._heads = {head["name"]: read_head(head) for head in meta["heads"]}
         except KeyError as error:
             raise ConfigError(
@@ -74,7 +76,8 @@ class OnnxModel:
         except Exception as error:
             raise ConfigError(f"{self.name!r} is not an ONNX model that loads: {error}") from error
         self._input = self._session.get_inputs()[0].name
-        self._version = f"{meta['name']}-{version}"
+        self.version = f"{meta['name']}-{version}"
+        """Name and version of the graph, as its answers bear it."""
         self.settings: Mapping[str, Any] = {"version": version}
         self.capabilities = Capabilities(
             image=ImageForm(kind="pixels", width=size["width"], height=size["height"]),
@@ -91,6 +94,11 @@ class OnnxModel:
     def heads(self) -> tuple[Head, ...]:
         """The questions that the graph answers."""
         return tuple(self._heads.values())
+
+    @property
+    def tolerances(self) -> Mapping[str, float]:
+        """Field → error of a number that still counts as the same."""
+        return {head.name: head.tolerance for head in self._heads.values()}
 
     def unanswerable(self, task: Task) -> tuple[str, ...]:
         """Fields without a trained head of that name and a fitting kind.
@@ -129,7 +137,7 @@ class OnnxModel:
                 answers[i][name] = value
                 confidences[i][name] = sure
         return [
-            Reply(answer=answer, model_version=self._version, confidence=confidence)
+            Reply(answer=answer, model_version=self.version, confidence=confidence)
             for answer, confidence in zip(answers, confidences, strict=True)
         ]
 

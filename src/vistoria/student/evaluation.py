@@ -21,7 +21,15 @@ from vistoria.student.targets import class_name, fitting
 from vistoria.task import Field, Task
 from vistoria.truth import Interval, Paired, Stratum, binomial, mcnemar, share
 
-__all__ = ["Evaluation", "Scored", "compared", "evaluate", "sample_ordinals", "unseen_units"]
+__all__ = [
+    "Evaluation",
+    "Scored",
+    "about_student",
+    "compared",
+    "evaluate",
+    "sample_ordinals",
+    "unseen_units",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +282,12 @@ def _student_of(model: str) -> dict[str, Any] | None:
     path = Path(rest.partition(",")[0])
     if provider not in ("onnx", "cascade") or not path.is_file():
         return None
+    return about_student(path)
+
+
+def about_student(path: Path) -> dict[str, Any] | None:
+    """What a file says about its training; None where `vistoria train` did not write it. Raises
+    UserError where it cannot be read."""
     try:
         session = ort.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
         found: dict[str, Any] = json.loads(session.get_modelmeta().custom_metadata_map["vistoria"])

@@ -57,6 +57,7 @@ class Student:
     labels cost."""
 
     name: str
+    run_id: int
     task: Task
     backbone: Backbone
     load: Load = field(repr=False)
@@ -129,7 +130,7 @@ class Student:
             "teacher": {"model": self.rows.teacher_name, "versions": self.rows.teacher_versions},
             "backbone": {"name": self.backbone.name, "version": self.backbone.version},
             "rows": {
-                "train": int((self.rows.part == 0).sum()),
+                "run": self.run_id, "train": int((self.rows.part == 0).sum()),
                 "validation_share": shares.validation, "test_share": shares.test,
                 "seed": shares.seed,
             },
@@ -162,8 +163,8 @@ def train_student(
     for sample in kept.samples:
         ledger.reviews.note_use(sample, "training")
     return Student(
-        name=name, task=task, backbone=vision.backbone, load=vision.load, rows=kept,
-        embedded=embedded, learned=learned, settings=settings,
+        name=name, run_id=run.run_id, task=task, backbone=vision.backbone, load=vision.load,
+        rows=kept, embedded=embedded, learned=learned, settings=settings,
         locked=tuple(one for one in ledger.reviews.samples() if one.purpose in LOCKED),
         spent=ledger.spending(run.run_id), seconds=time.monotonic() - started,
     )  # fmt: skip
