@@ -48,7 +48,7 @@ class BigQueryServer(Serving):
     `tokens`: those that are taken (None: any). `refusals`: each is given once, to the next call,
     instead of an answer. `denied`: permissions that the account lacks. `disabled`: the API is off.
     `sorts`: rows beyond which ORDER BY without LIMIT is too much. `sent`: the configuration of
-    each job.
+    each job, `billed`: the bytes of each that ran.
     """
 
     def __init__(self, *, project: str = "proj-1", tokens: set[str] | None = None) -> None:
@@ -61,6 +61,7 @@ class BigQueryServer(Serving):
         self.disabled = False
         self.sorts: int | None = None
         self.sent: list[Body] = []
+        self.billed: list[int] = []
         self._jobs: dict[str, _Job] = {}
         self._cache: dict[str, tuple[Name, int]] = {}
 
@@ -203,6 +204,8 @@ class BigQueryServer(Serving):
             "creationTime": now, "startTime": now, "endTime": now,
             "totalBytesProcessed": str(size), "query": query,
         }  # fmt: skip
+        if not dry:
+            self.billed.append(billed)
         if dry:
             query["schema"] = {"fields": its.fields}
         elif its.kind != "SELECT":

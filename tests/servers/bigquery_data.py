@@ -69,6 +69,7 @@ class Understood:
     size: int
     location: str
     unbounded_order: bool
+    parameters: tuple[str, ...] = ()
     fields: list[Field] = field(default_factory=list)
 
 
@@ -158,6 +159,7 @@ class Warehouse:
         if len(trees) != 1:
             raise Refusal(400, "invalidQuery", "Syntax error: Expected end of input but got ;")
         (tree,) = trees
+        parameters = _used(tree, parameters)
         found: list[Name] = []
 
         def place(parts: tuple[str, ...]) -> str:
@@ -172,7 +174,8 @@ class Warehouse:
                 self.location(project, dataset)
                 name = Name(project, dataset, table)
             else:
-                name = self.find(project, dataset, table, location)
+                there = location or (self._place_of(found) if found else None)
+                name = self.find(project, dataset, table, there)
             found.append(name)
             return name.sql
 
@@ -184,6 +187,7 @@ class Warehouse:
                 size=0,
                 location=location or self._place_of(found),
                 unbounded_order=bool(tree.args.get("order")) and not tree.args.get("limit"),
+                parameters=tuple(parameters),
             )
             if its.kind == "SELECT":
                 relation = self.cursor().sql(its.sql, params=dict(parameters) or None)
@@ -199,9 +203,9 @@ class Warehouse:
     def run(self, its: Understood, parameters: Mapping[str, Any]) -> tuple[Name, int]:
         """Runs a SELECT into a new table: its name and number of rows."""
         name = Name(self.project, RESULTS, f"anon{next(self._numbers)}")
-        cursor = self.cursor()
+        cursor, given = self.cursor(), {n: parameters[n] for n in its.parameters}
         try:
-            cursor.execute(f"CREATE TABLE {name.sql} AS {its.sql}", dict(parameters) or None)
+            cursor.execute(f"CREATE TABLE {name.sql} AS {its.sql}", given or None)
         except duckdb.Error as error:
             raise Refusal(400, "invalidQuery", _spoken(error)) from None
         row = cursor.execute(f"SELECT count(*) FROM {name.sql}").fetchone()
@@ -212,8 +216,9 @@ class Warehouse:
         """Runs any other statement; the number of rows that it changed."""
         with self._lock:
             self._sizes.clear()
+            given = {n: parameters[n] for n in its.parameters}
             try:
-                row = self.cursor().execute(its.sql, dict(parameters) or None).fetchone()
+                row = self.cursor().execute(its.sql, given or None).fetchone()
             except duckdb.Error as error:
                 raise Refusal(400, "invalidQuery", _spoken(error)) from None
         return int(row[0]) if row and isinstance(row[0], int) else 0
@@ -245,8 +250,8 @@ class Warehouse:
     def rows(self, name: Name, first: int, count: int) -> list[list[Any]]:
         """Rows in their order, as the REST API writes them."""
         fields = self.fields(name)
-        found = self.cursor().execute(f"FROM {name.sql} LIMIT {count} OFFSET {first}").fetchall()
-        return [[_cell(v, f) for v, f in zip(row, fields, strict=True)] for row in found]
+        found = self.cursor().sql(f"FROM {name.sql} LIMIT {count} OFFSET {first}").to_arrow_table()
+        return [[_cell(row[f["name"]], f) for f in fields] for row in found.to_pylist()]
 
     def count(self, name: Name) -> int:
         """How many rows a table has."""
@@ -275,6 +280,15 @@ class Warehouse:
             assert row is not None
             self._sizes[key] = int(row[0])
         return self._sizes[key]
+
+
+def _used(tree: exp.Expr, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a statement names: BigQuery takes more, DuckDB does not."""
+    named = [parameter.this.name for parameter in tree.find_all(exp.Parameter)]
+    for name in named:
+        if name not in parameters:
+            raise Refusal(400, "invalidQuery", f"Query parameter '{name}' not found at [1:1]")
+    return {name: parameters[name] for name in named}
 
 
 class _Read:
@@ -348,7 +362,8 @@ _TYPES = {
 
 
 def _duckdb(its: Field) -> str:
-    kind: str = _TYPES.get(its["type"], its["type"])
+    named: str = its["type"]
+    kind = _TYPES.get(named, named)
     if its["type"] in ("RECORD", "STRUCT"):
         kind = f"STRUCT({_columns(its['fields'])})"
     return f"{kind}[]" if its.get("mode") == "REPEATED" else kind

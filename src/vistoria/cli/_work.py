@@ -10,6 +10,7 @@ import click
 
 from vistoria import opening
 from vistoria.cli._forecast import forecast_facts
+from vistoria.cli._reading import announce
 from vistoria.cli._talk import is_quiet, note, warnings_shown
 from vistoria.engine import Choice, Forecast, Plan
 from vistoria.errors import RunStopped, UserError
@@ -35,6 +36,7 @@ def planned(
         note("source", described(job.source))
         note("task", f"{asked.name}: {', '.join(field.name for field in asked.fields)}")
         note("model", job.ask.model.name)
+        announce(job.source, job.selection, job.limits.prices)
         with Ledger(job.ledger) as ledger:
             with progress(display) as emit:
                 plan = job.plan(ledger, choice, emit)

@@ -15,8 +15,10 @@ import click
 from vistoria import opening, registry
 from vistoria.cli import _settings
 from vistoria.cli._command import Command
+from vistoria.cli._reading import announce
 from vistoria.cli._talk import as_json, put_facts, put_json, put_table, warnings_shown
 from vistoria.cli._work import described
+from vistoria.pricing import load_prices
 from vistoria.sources import Selection, Source
 from vistoria.sources._profiles import known_profiles
 
@@ -60,6 +62,7 @@ def _look_into(context: click.Context, *, as_json: bool) -> None:
     project = _settings.load(context)
     with warnings_shown():
         source, selection = opening.open_source(project), opening.selection(project)
+        announce(source, selection, load_prices(project.run.prices))
         count, rows = source.count(selection), _first_rows(source, selection)
     if as_json:
         put_json({

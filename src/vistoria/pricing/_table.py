@@ -79,11 +79,29 @@ class _ImageEntry(_Entry):
     tile: PositiveInt | None = None
 
 
+class _ScanEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    services: Annotated[tuple[str, ...], Field(min_length=1)]
+    per_tib: _PerMillion
+    locations: tuple[str, ...] = ()
+    valid_from: date = date.min
+    valid_to: date = date.max
+    source: str = "given by the user"
+    checked: date | None = None
+
+    def fits(self, service: str, location: str, day: date) -> bool:
+        """Whether it is the price of this service there and then."""
+        there = not self.locations or location in self.locations
+        return service in self.services and there and self.valid_from <= day <= self.valid_to
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     prices: tuple[_PriceEntry, ...] = ()
     images: tuple[_ImageEntry, ...] = ()
+    scans: tuple[_ScanEntry, ...] = ()
 
 
 _AnyEntry = TypeVar("_AnyEntry", bound=_Entry)
@@ -111,6 +129,14 @@ class PriceTable:
         for layer in self.layers:
             if entries := _fitting(layer.images, model):
                 return ImageRule(fixed=entries[0].tokens, tile=entries[0].tile)
+        return None
+
+    def scan(self, service: str, location: str, size: int, day: date) -> int | None:
+        """Picodollars for reading `size` bytes, rounded up; None if the price is unknown."""
+        for layer in self.layers:
+            for entry in layer.scans:
+                if entry.fits(service, location, day):
+                    return -(-size * int(entry.per_tib * 10**12) // 2**40)
         return None
 
 
@@ -164,7 +190,9 @@ def _checked(given: Mapping[str, Any], path: Path | None, toml: TomlText | None)
 
 
 def _keys(place: Place) -> tuple[str, ...]:
-    entries: dict[Any, type[BaseModel]] = {"prices": _PriceEntry, "images": _ImageEntry}
+    entries: dict[Any, type[BaseModel]] = {
+        "prices": _PriceEntry, "images": _ImageEntry, "scans": _ScanEntry,
+    }  # fmt: skip
     return tuple(entries[place[0]].model_fields if len(place) > 1 else _File.model_fields)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vistoria.errors import TransientError, UserError, VistoriaError
+from vistoria.errors import AccessDenied, TransientError, UserError, VistoriaError
 from vistoria.google_problem import problem_of, translated
 from vistoria.sources._translation import QueryWrong
 
@@ -24,7 +24,10 @@ class NoSuchTable(UserError):
         """`said`: BigQuery's message."""
         found = _PLACE.search(said)
         self.location = found["location"] if found else None
-        super().__init__(f"{said}\n  check the names in FROM, project.dataset.table")
+        super().__init__(
+            f"{said}\n  check the names in FROM, project.dataset.table, and that its tables lie in "
+            "one location"
+        )
 
 
 class ResourcesExceeded(UserError):
@@ -55,12 +58,18 @@ def meaning(error: "GoogleAPICallError | RetryError", most: int | None = None) -
     if isinstance(error, RetryError):
         return TransientError(f"BigQuery does not answer: {error.cause}")
     problem = problem_of(error)
+    given = [entry.get("reason", "") for entry in error.errors if isinstance(entry, dict)]
+    reason = "notFound" if error.code == 404 else problem.reason or "".join(given[:1])
     said = re.sub(r"^\d{3} \w+ \S+: ", "", problem.said)  # POST https://… of the client
-    said = re.sub(r"; reason: .*", "", said, flags=re.DOTALL)
-    if problem.reason == "bytesBilledLimitExceeded":
+    said = re.sub(r"; reason: .*|\n\nLocation: .*", "", said, flags=re.DOTALL)
+    if reason == "bytesBilledLimitExceeded":
         needed = _NEEDED.search(said)
         return too_large(int(needed[1]) if needed else None, most)
-    reason = "notFound" if error.code == 404 else problem.reason
+    if "permission to query table" in said:  # without the name of the permission
+        return AccessDenied(
+            "the account you run as may not read the table; grant it roles/bigquery.dataViewer on "
+            f"the data set\n  Google: {said}"
+        )
     if reason in _MEANINGS:
         kind, form = _MEANINGS[reason]
         return kind(form.format(said))

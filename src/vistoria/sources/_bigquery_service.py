@@ -16,7 +16,6 @@ from vistoria.sources._bigquery_stream import StorageReader
 if TYPE_CHECKING:
     import pyarrow as pa
     from google.cloud.bigquery import QueryJob, QueryJobConfig, SchemaField, TableReference
-    from google.cloud.bigquery.table import RowIterator
 
 __all__ = ["BigQuery", "Described", "ResourcesExceeded", "Rows"]
 
@@ -38,7 +37,6 @@ class Rows(NamedTuple):
 
     total: int
     table: "TableReference"
-    pages: "RowIterator"
 
 
 class BigQuery:
@@ -93,8 +91,8 @@ class BigQuery:
             config = self._config(statement, dry_run=False, cached=True)
             config.maximum_bytes_billed = most
             job = self._insert(statement, config)
-            pages = job.result(page_size=_PAGE)
-            return Rows(pages.total_rows or 0, job.destination, pages)
+            done = job.result(page_size=1)  # one row: the others come another way
+            return Rows(done.total_rows or 0, job.destination)
 
     def read(self, rows: Rows, columns: Sequence[str] = ()) -> "Iterator[pa.RecordBatch]":
         """The rows in their order, all columns or these; goes on after a broken connection."""
@@ -110,7 +108,8 @@ class BigQuery:
                 else:
                     yield from self._storage.batches(stream)
                     return
-            yield from rows.pages.to_arrow_iterable(bqstorage_client=None)
+            pages = self.client.list_rows(rows.table, page_size=_PAGE)
+            yield from pages.to_arrow_iterable(bqstorage_client=None)
 
     def tables(self, dataset: str) -> list[str]:
         """The names of the tables of `project.dataset`."""

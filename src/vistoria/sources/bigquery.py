@@ -5,6 +5,7 @@ limits the rows and keeps them for a day; they come over the Storage Read API as
 columns that are needed.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -22,7 +23,12 @@ from vistoria.sources._bigquery_columns import (
     used,
     whole_columns,
 )
-from vistoria.sources._bigquery_errors import NoSuchTable, ResourcesExceeded, too_large
+from vistoria.sources._bigquery_errors import (
+    NoSuchTable,
+    ResourcesExceeded,
+    format_size,
+    too_large,
+)
 from vistoria.sources._bigquery_service import BigQuery, Described, Rows
 from vistoria.sources._bigquery_sql import Reading, Relation, reading
 from vistoria.sources._casts import observation_sql
@@ -40,6 +46,7 @@ __all__ = ["SCHEMES", "SUFFIXES", "open_source"]
 SCHEMES = ("bigquery", "bq")
 SUFFIXES: tuple[str, ...] = ()
 
+_log = logging.getLogger(__name__)
 _SERVICE = "bigquery"
 _LEAST = 10 << 20  # bytes billed for a query at least
 _MOST = 100 << 30  # bytes billed for a query at most, unless the settings say otherwise
@@ -52,7 +59,7 @@ def open_source(address: str, options: SourceOptions) -> Source:
     out the data set of its tables where the address names it. Needs the extra `bigquery` and Google
     credentials. Raises MissingExtra, AccessDenied, ConfigError, UnknownName, UserError.
     """
-    name = re.sub(r"^(bigquery|bq):/{0,2}", "", address).strip("/`").replace("/", ".")
+    name = re.sub(r"^(?i:bigquery|bq):/{0,2}", "", address).strip("/`").replace("/", ".")
     project, dataset, table = _parts(name, address)
     if options.query is not None and (options.table is not None or table):
         raise ConfigError(f"both a table and a query are given for {address!r}: leave one out")
@@ -118,14 +125,16 @@ class BigQuerySource:
         whole, leaves = whole_columns(described.schema), leaves_of(described.schema)
         self._known = tuple(whole)
 
+        def has(path: str) -> Found | None:
+            return there(path) or find(path, whole)
+
         def there(path: str) -> Found | None:
-            shapes = {path: leaf.column for path, leaf in leaves.items()}
-            return find(path, shapes) or find(path, whole)
+            return find(path, {path: leaf.column for path, leaf in leaves.items()})
 
         def evaluated(sql: str) -> Found | None:
             return self._expression(sql, leaves)
 
-        profile = profile_named(options.profile) if options.profile else detect(there, name)
+        profile = profile_named(options.profile) if options.profile else detect(has, name)
         mapped = map_columns(
             profile, options.columns, there, evaluated, place=repr(address), present=self._known
         )
@@ -181,6 +190,7 @@ class BigQuerySource:
             return self._done[1], self._done[2]
         how = self._reading(selection)
         size = self._described(how, selection).size
+        _log.info("BigQuery scans %s for %s", format_size(size), self.address)
         if size and max(size, _LEAST) > self._most:
             raise too_large(max(size, _LEAST), self._most)
         try:
