@@ -1,0 +1,146 @@
+"""What changed between two snapshots, as reviewed pairs show it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vistoria.labels import named, plain
+from vistoria.ledger import Ledger, Run, Sample
+from vistoria.report.answers import CHART
+from vistoria.report.document import ChangeShown, Flip, RunFacts
+from vistoria.report.population import Truth, true_answer
+from vistoria.review import Domain, Frame, open_frame, reopen, tally
+from vistoria.truth import PairStratum, changed, flipped
+
+_FLIPS = 8
+_RAW = (
+    "Nobody compared a sample of these assets, so this is what the machine says. Where nothing "
+    "changes at all it says so of some, because it errs differently on different photos. Draw "
+    "pairs: vistoria sample --unit pair."
+)
+
+
+def read_changes(
+    ledger: Ledger, run: Run, facts: RunFacts, *, confidence: float, truth: Truth | None
+) -> tuple[ChangeShown, ...]:
+    """One for each field of the run's newest reviewed sample of pairs; without one, the machine's
+    own changes between the last two snapshots. Nothing where there are no two snapshots, or rows
+    name no assets."""
+    if len(facts.snapshots) < 2 or not facts.assets:
+        return ()
+    sample = _sample(ledger, run)
+    if sample is None:
+        before, after = list(facts.snapshots)[-2:]
+        frame = open_frame(ledger, run, "pair", Domain(between=(before, after)))
+    else:
+        frame, _ = reopen(ledger, sample)
+        between = Domain.of(sample.domain).between
+        assert between is not None
+        before, after = between
+    gone, new = _moved(ledger, run, before, after)
+    seen: Mapping[str, Any] = {
+        "before": facts.snapshot_names[before], "after": facts.snapshot_names[after],
+        "gone": gone, "new": new,
+    }  # fmt: skip
+    compared = (
+        _Compared(
+            ledger=ledger, frame=frame, sample=sample, field=field.name, confidence=confidence
+        )
+        for field in frame.fields
+    )
+    return tuple(one.shown(truth, seen) for one in compared)
+
+
+def _sample(ledger: Ledger, run: Run) -> Sample | None:
+    pairs = [
+        one for one in ledger.reviews.samples()
+        if one.run_id == run.run_id and one.unit == "pair" and one.method != "chosen"
+        and ledger.reviews.standing(one)
+    ]  # fmt: skip
+    return pairs[-1] if pairs else None
+
+
+def _moved(ledger: Ledger, run: Run, before: str, after: str) -> tuple[int, int]:
+    """Assets of the older snapshot only, and of the newer only."""
+    seen = []
+    for snapshot in (before, after):
+        frame = open_frame(ledger, run, "asset", Domain(snapshot=snapshot))
+        seen.append(set(frame.table["split"].to_pylist()))
+    return len(seen[0] - seen[1]), len(seen[1] - seen[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """A field of pairs: how many the machine gave each (before, after), and how many truly have
+    it, where that is known."""
+
+    ledger: Ledger
+    frame: Frame
+    sample: Sample | None
+    field: str
+    confidence: float
+
+    def machine(self) -> Counter[tuple[str, str]]:
+        """By the machine's labels."""
+        sides = (self.frame.labels(self.field, part).to_pylist() for part in (0, 1))
+        return Counter((named(plain(a)), named(plain(b))) for a, b in zip(*sides, strict=True))
+
+    def true(self, truth: Truth) -> Counter[tuple[str, str]]:
+        """By what is so."""
+        found: Counter[tuple[str, str]] = Counter()
+        for parts in self.frame.table["ordinals"].to_pylist():
+            rows = [
+                [truth[o.observation_id] for o in self.ledger.observations(part)] for part in parts
+            ]
+            before, after = (true_answer(part, self.field) for part in rows)
+            found[before, after] += 1
+        return found
+
+    def shown(self, truth: Truth | None, seen: Mapping[str, Any]) -> ChangeShown:
+        """The figures."""
+        machine = self.machine()
+        true = self.true(truth) if truth and self.field in next(iter(truth.values())) else None
+        plain_ = ChangeShown(
+            field=self.field, assets=self.frame.table.num_rows, machine=_moves(machine).total(),
+            truth=None if true is None else _moves(true).total(), note=_RAW, **seen,
+        )  # fmt: skip
+        flips = self._flips(machine, true)
+        if self.sample is None:
+            return replace(plain_, flips=flips)
+        counted = tally(self.ledger, self.sample, self.field)
+        if not counted.settled:
+            return replace(plain_, flips=flips)
+        strata = counted.pair_strata()
+        whole = changed(strata, confidence=self.confidence, parts=CHART)
+        said = {pair for one in strata for pair in one.answers if pair[0] != pair[1]}
+        kinds = list(dict.fromkeys([*(flip.pair for flip in flips), *sorted(said)]))[:_FLIPS]
+        return replace(
+            plain_, note="", reviewed=len(counted.settled), shown=whole.shown,
+            corrected=whole.interval.times(counted.units),
+            simulated=any(one.simulated for parts in counted.settled for one in parts),
+            flips=tuple(self._corrected(strata, pair, machine, true) for pair in kinds),
+        )  # fmt: skip
+
+    def _flips(
+        self, machine: Counter[tuple[str, str]], true: Counter[tuple[str, str]] | None
+    ) -> tuple[Flip, ...]:
+        return tuple(
+            Flip(before=a, after=b, machine=n, truth=None if true is None else true[a, b])
+            for (a, b), n in _moves(machine).most_common(_FLIPS)
+        )
+
+    def _corrected(
+        self, strata: Sequence[PairStratum], pair: tuple[str, str],
+        machine: Counter[tuple[str, str]], true: Counter[tuple[str, str]] | None,
+    ) -> Flip:  # fmt: skip
+        found = flipped(strata, *pair, confidence=self.confidence, parts=CHART)
+        return Flip(
+            before=pair[0], after=pair[1], machine=machine[pair], shown=found.shown,
+            corrected=found.interval.times(self.frame.table.num_rows),
+            truth=None if true is None else true[pair],
+        )  # fmt: skip
+
+
+def _moves(pairs: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    return Counter({pair: n for pair, n in pairs.items() if pair[0] != pair[1]})
