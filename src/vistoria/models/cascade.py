@@ -19,6 +19,7 @@ from typing import Any
 
 from vistoria import registry
 from vistoria.errors import AnswerInvalid, ConfigError, ObservationError
+from vistoria.google_account import GoogleSettings
 from vistoria.models._cascade_rule import Audit, Rule, read_rule
 from vistoria.models.onnx import OnnxModel
 from vistoria.models.onnx import open_model as open_student
@@ -49,11 +50,18 @@ def open_model(name: str, options: Mapping[str, Any]) -> "Cascade":
             f"'cascade:{name}' must name a student and a teacher, such as "
             "cascade:student.onnx,gemini:gemini-3.5-flash-lite"
         )
-    own = dict(options)
-    rule = read_rule(Path(own.pop("thresholds", None) or thresholds_of(Path(file))))
-    student = open_student(file, {})
-    teacher = registry.load("models", provider).open_model(model, own)
-    return Cascade(name, student, teacher, rule)
+    own, module = dict(options), registry.load("models", provider)
+    google, thresholds = own.pop("google", None), own.pop("thresholds", None)
+    if google is not None and (share := getattr(module, "shared_options", None)):
+        own = {**share(google, own), **own}
+    teacher = module.open_model(model, own)
+    rule = read_rule(Path(thresholds or thresholds_of(Path(file))))
+    return Cascade(name, open_student(file, {}), teacher, rule)
+
+
+def shared_options(google: GoogleSettings, options: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001 - the seam's signature
+    """What the project says about Google, for the teacher to make of it what it does alone."""
+    return {"google": google}
 
 
 class Cascade:
