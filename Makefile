@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format bench-demo bench-engine bench-truth train-street evaluate-street clean
+.PHONY: help demo test check format bench-demo bench-engine bench-google bench-truth train-street evaluate-street clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ bench-demo: $(VENV)/.dev ## measure what issue "main job" promises; minutes
 
 bench-engine: $(VENV)/.dev ## measure what issue "the engine" promises; an hour (`python -m benchmarks.engine --quick`: minutes)
 	$(BIN)/python -m benchmarks.engine
+
+bench-google: $(VENV)/.dev ## measure what issue "Google Cloud" promises, against local servers; half an hour (`python -m benchmarks.google --quick`: minutes)
+	$(BIN)/python -m benchmarks.google
 
 bench-truth: $(VENV)/.dev ## simulate every statistical method in worlds whose truth is known; minutes
 	$(BIN)/python -m benchmarks.truth

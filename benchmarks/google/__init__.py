@@ -1,0 +1,1 @@
+"""What issue "Google Cloud" promises, measured against local servers."""
