@@ -15,9 +15,13 @@ POLE = Task(
     fields=(
         Field("asset", "choice", "What is it?", choices=("pole", "sign", "none")),
         Field(
-            "material", "choice", "Of what?", choices=("wood", "steel"), only_if={"asset": "pole"}
+            "material",
+            "choice",
+            "Of what?",
+            choices=("wood", "steel"),
+            only_if={"asset": ("pole",)},
         ),
-        Field("leaning", "boolean", "Does it lean?", only_if={"asset": "pole"}),
+        Field("leaning", "boolean", "Does it lean?", only_if={"asset": ("pole",)}),
     ),
 )
 

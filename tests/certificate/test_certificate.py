@@ -40,12 +40,12 @@ class Reviewed:
         """`reviewer`, a person, says what is true about these items, or all."""
         reading = simulate(self.ledger, self.sample, self.truth, error_rate=0, reviewer=reviewer)
         chosen = [d for d in reading.decisions if not items or d.item in items]
-        person = {"simulated": False, "decided_at": "2026-11-22T12:00:00+00:00"}
+        person: dict[str, Any] = {"simulated": False, "decided_at": "2026-11-22T12:00:00+00:00"}
         self.ledger.reviews.append([replace(d, **(person | changes)) for d in chosen])
 
     def say(self, item: int, **changes: Any) -> None:
         """One further decision about the material of an item."""
-        given = {
+        given: dict[str, Any] = {
             "sample_id": self.sample.sample_id, "item": item, "part": 0, "field": "material",
             "verdict": "value", "value": "wood", "reviewer": "ana",
             "decided_at": "2026-11-22T13:00:00+00:00",

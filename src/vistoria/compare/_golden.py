@@ -85,25 +85,34 @@ def regression(
         raise UserError(
             f"no photo of the golden set was answered by both runs {a.run_id} and {b.run_id}"
         )
-    found = []
-    for name in fields:
-        judged = [
-            (mine[i][name] == golden[i][name], its[i][name] == golden[i][name])
-            for i in both
-            if name in golden[i]
-        ]
-        first = sum(x and not y for x, y in judged)
-        second = sum(y and not x for x, y in judged)
-        paired = mcnemar(first, second, len(judged))
+    level = alpha / len(fields)
+    return tuple(
+        _judged(
+            name,
+            [
+                (mine[i][name] == golden[i][name], its[i][name] == golden[i][name])
+                for i in both
+                if name in golden[i]
+            ],
+            level,
+        )
+        for name in fields
+    )
+
+
+def _judged(name: str, judged: Sequence[tuple[bool, bool]], level: float) -> GoldenField:
+    """Whether each run was right, photo by photo."""
+    first = sum(x and not y for x, y in judged)
+    second = sum(y and not x for x, y in judged)
+    paired = mcnemar(first, second, len(judged))
+    return GoldenField(
+        field=name,
+        right_a=sum(x for x, _ in judged),
+        right_b=sum(y for _, y in judged),
+        paired=paired,
         # The p-value is two-sided; being worse is one side of it.
-        worse = first > second and paired.p_value / 2 < alpha / len(fields)
-        found.append(
-            GoldenField(
-                field=name, right_a=sum(x for x, _ in judged), right_b=sum(y for _, y in judged),
-                paired=paired, worse=worse,
-            )
-        )  # fmt: skip
-    return tuple(found)
+        worse=first > second and paired.p_value / 2 < level,
+    )
 
 
 def _labels(ledger: Ledger, run: Run, names: Sequence[str]) -> dict[str, dict[str, str]]:
