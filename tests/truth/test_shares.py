@@ -4,15 +4,20 @@ import pytest
 
 from vistoria.truth import (
     ClassStratum,
+    PairedStratum,
     Region,
     Stratum,
+    at_least,
     binomial,
     class_shares,
     difference,
+    mcnemar,
+    paired_difference,
     precision,
     recall,
     region_shares,
     share,
+    share_at_least,
 )
 
 # Olofsson et al., Remote Sensing of Environment 148 (2014) 42, table 8: a map of 900,000 ha.
@@ -120,3 +125,21 @@ def test_regions_without_an_error_are_not_certain() -> None:
     found = region_shares({str(i): clean for i in range(10)})
     for one in found.values():
         assert one.high - one.low > 0.01
+
+
+def test_an_accuracy_is_certified_from_one_side() -> None:
+    strata = [Stratum(70_000, 300, 297), Stratum(30_000, 200, 188)]
+    found = share_at_least(strata)
+    assert found.low == pytest.approx(share(strata, confidence=0.9).low)
+    assert found.high == 1
+    assert share_at_least([Stratum(10**6, 500, 485)]).low == pytest.approx(at_least(485, 500).low)
+
+
+def test_two_runs_over_strata() -> None:
+    found = paired_difference([PairedStratum(900, 90, 0, 0), PairedStratum(100, 50, 20, 5)])
+    assert found.estimate == pytest.approx(0.1 * 15 / 50)
+    assert found.low < 0.03 < found.high
+    exact = paired_difference([PairedStratum(100, 100, 20, 5)])
+    assert (exact.low, exact.high) == pytest.approx((0.15, 0.15))
+    wide, narrow = paired_difference([PairedStratum(10**6, 100, 10, 2)]), mcnemar(10, 2, 100)
+    assert wide.width == pytest.approx(narrow.difference.width, rel=0.25)

@@ -9,9 +9,9 @@ source and was tested by simulation (`python -m benchmarks.truth`, `docs/statist
     at_least(485, 500)                # what a certificate may say
 
 shares     Stratum → share · ClassStratum → class_shares, precision, recall · Region → region_shares
-contracts  binomial, at_least, stop_when_reached (honest under peeking), drifted
+contracts  binomial, at_least, share_at_least, stop_when_reached (honest under peeking), drifted
 planning   allocate, reviews_for_margin, reviews_for_strata, reviews_for_certificate
-readers    agreement (raw, kappa, AC1, alpha, specific), mcnemar (two runs on the same images)
+readers    agreement (raw, kappa, AC1, alpha, specific), mcnemar, paired_difference (two runs)
 assets     combine (photos → asset), fit_platt
 change     PairStratum → changed, flipped, net_change → Change; certify_list
 cascades   certify_overall, certify_selective, recall_at_least, loss_at_most
@@ -32,12 +32,12 @@ from vistoria.truth.change import Change, PairStratum, changed, flipped, net_cha
 from vistoria.truth.change_list import ChangeList, certify_list
 from vistoria.truth.interval import Covers, Interval
 from vistoria.truth.limits import Parts, at_least, binomial
-from vistoria.truth.paired import Paired, mcnemar
+from vistoria.truth.paired import Paired, PairedStratum, mcnemar, paired_difference
 from vistoria.truth.platt import Platt, fit_platt
 from vistoria.truth.readers import Agreement, agreement, confusion
 from vistoria.truth.regions import Region, region_shares
 from vistoria.truth.sequential import Watched, drifted, loss_at_most, stop_when_reached
-from vistoria.truth.shares import class_shares, difference, precision, recall, share
+from vistoria.truth.shares import class_shares, difference, precision, recall, share, share_at_least
 from vistoria.truth.strata import ClassStratum, Stratum
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "Interval",
     "PairStratum",
     "Paired",
+    "PairedStratum",
     "Parts",
     "Platt",
     "Region",
@@ -76,6 +77,7 @@ __all__ = [
     "loss_at_most",
     "mcnemar",
     "net_change",
+    "paired_difference",
     "precision",
     "recall",
     "recall_at_least",
@@ -85,5 +87,6 @@ __all__ = [
     "reviews_for_strata",
     "reviews_without_error",
     "share",
+    "share_at_least",
     "stop_when_reached",
 ]

@@ -1,13 +1,17 @@
 """Two runs, models or prompts on the same images: who is right where the other is wrong."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from vistoria.errors import UserError
+from vistoria.truth import mover
 from vistoria.truth._special import special
 from vistoria.truth.interval import Interval, check_confidence, check_count
-from vistoria.truth.limits import at_most
+from vistoria.truth.limits import NAMES, Parts, at_most
+from vistoria.truth.shares import as_interval
+from vistoria.truth.strata import Stratum, columns
 
 _STEPS = 60
 
@@ -27,6 +31,45 @@ class Paired:
     difference: Interval
     p_value: float
     p_mid: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairedStratum:
+    """`size` rows, of which `reviewed` were drawn at random; of those, the first got `first_only`
+    right and the second not, and `second_only` the other way round.
+
+    Raises UserError unless their sum <= reviewed <= size.
+    """
+
+    size: int
+    reviewed: int
+    first_only: int
+    second_only: int
+
+    def __post_init__(self) -> None:
+        for name, count in (("first only", self.first_only), ("second only", self.second_only)):
+            check_count(name, count, self.reviewed)
+        check_count("differing", self.first_only + self.second_only, self.reviewed)
+        check_count("reviewed of all rows", self.reviewed, self.size)
+
+
+def paired_difference(
+    strata: Sequence[PairedStratum], *, confidence: float = 0.95, parts: Parts = "clopper-pearson"
+) -> Interval:
+    """The share right of the first minus that of the second over all rows, from a stratified sample
+    (MOVER difference of the two discordant shares). For a simple random sample take `mcnemar`.
+    Raises UserError on impossible counts or no rows."""
+    alpha = check_confidence(confidence)
+    sides = []
+    for first in (True, False):
+        chosen = [
+            Stratum(s.size, s.reviewed, s.first_only if first else s.second_only) for s in strata
+        ]
+        sizes, reviewed, counts = columns(chosen)
+        sides.append(mover.stratified(counts, reviewed, sizes, alpha, parts))
+    gap = mover.minus(*sides)
+    limited = mover.Limited(*(values / sizes.sum() for values in gap))
+    return as_interval(limited, confidence, f"paired, stratified, MOVER difference, {NAMES[parts]}")
 
 
 def mcnemar(first_only: int, second_only: int, of: int, *, confidence: float = 0.95) -> Paired:

