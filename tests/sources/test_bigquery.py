@@ -1,6 +1,12 @@
 """`bigquery`: tables, views and queries, by Google's own clients against local servers."""
 
+import os
+import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import ClassVar
@@ -14,7 +20,7 @@ from tests.servers.relay import Relay
 from tests.sources._bigquery import local_google, over_grpc, point_clients
 from vistoria import opening, registry
 from vistoria.cli._reading import announce
-from vistoria.errors import ConfigError, UserError
+from vistoria.errors import ConfigError, MissingExtra, UserError
 from vistoria.google_account import GoogleSettings
 from vistoria.pricing import load_prices
 from vistoria.project import load_project
@@ -295,3 +301,46 @@ def test_what_reading_costs_is_said_first(
     assert table.scan("bigquery", "us", 1 << 30, date(2026, 1, 1)) == 1_024 * 10**9
     assert table.scan("bigquery", "us", 1, date(2026, 1, 1)) == 954
     assert load_prices().scan("bigquery", "southamerica-east1", 1, date(2026, 1, 1)) is None
+
+
+def test_a_killed_reader_leaves_no_gap_and_no_double(
+    server: BigQueryServer, tmp_path: Path
+) -> None:
+    make(server, "kill", t="SELECT 'o' || n AS id, 'gs://b/' || n AS uri FROM range(40000) AS t(n)")
+    before, ledger = len(server.billed), tmp_path / "ledger.sqlite"
+    words = [
+        sys.executable, "-m", "vistoria", "plan", "bigquery://proj-1.kill.t", "--ledger",
+        str(ledger), "--task", "utility_pole", "--model", "echo:", "--json",
+    ]  # fmt: skip
+    env = os.environ | {"VISTORIA_GOOGLE_ENDPOINTS": f"bigquerystorage={server.storage_url}"}
+    with subprocess.Popen(
+        words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as child:
+        while child.poll() is None and rows_of(ledger) < 5_000:
+            time.sleep(0.005)
+        child.kill()
+    known = rows_of(ledger)
+    assert 5_000 <= known < 40_000
+    subprocess.run(words, env=env, capture_output=True, check=True)
+    assert rows_of(ledger) == 40_000
+    assert rows_of(ledger, "count(DISTINCT observation_id)") == 40_000
+    assert rows_of(ledger, "max(ordinal)") == 40_000
+    assert server.billed[before:] == [10 << 20, 0]  # the result was still kept
+
+
+def rows_of(ledger: Path, what: str = "count(*)") -> int:
+    """What a ledger says of its observations, 0 before there are any."""
+    if not ledger.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=10)) as database:
+        try:
+            return int(database.execute(f"SELECT {what} FROM observations").fetchone()[0])
+        except sqlite3.OperationalError:  # not made yet
+            return 0
+
+
+def test_without_the_extra_the_install_line_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "google.cloud.bigquery", None)
+    monkeypatch.delattr("google.cloud.bigquery", raising=False)
+    with pytest.raises(MissingExtra, match=r"pip install 'vistoria\[bigquery\]'"):
+        open_source("bigquery://proj-1.a.t", SourceOptions())

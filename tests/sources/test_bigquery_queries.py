@@ -20,7 +20,9 @@ from tests.sources._town import write_town
 from vistoria.errors import UserError
 from vistoria.sources import Selection, SourceOptions, _dialect
 from vistoria.sources import bigquery as bigquery_source
+from vistoria.sources import csv as csv_source
 from vistoria.sources import duckdb as duckdb_source
+from vistoria.sources import folder as folder_source
 
 PROJECT, LOCATION = "proj-1", "us"
 LINKED = f"{PROJECT}.imagery_insights___{LOCATION}"
@@ -290,3 +292,17 @@ def test_what_has_no_counterpart_is_refused(town: Town) -> None:
     query = f"SELECT * FROM {LATEST}; SELECT 1"
     with pytest.raises(UserError, match="one statement"):
         duckdb_source.open_source(str(town.path), replace(options, table=None, query=query))
+
+
+def test_files_and_folders_take_the_same_conditions(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "c.png"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "t.csv").write_text(
+        "id,uri,n\na,gs://b/a.jpg,1\nb,gs://b/b.jpg,2\nc,gs://b/c.png,3\n"
+    )
+    options = SourceOptions(dialect="bigquery", parameters={"end": "\\.jpg$"})
+    where = 'REGEXP_CONTAINS({}, @end) AND NOT ENDS_WITH({}, "b.jpg")'
+    table = csv_source.open_source(str(tmp_path / "t.csv"), options)
+    assert ids(table, Selection(where=where.format("uri", "uri"))) == ["a"]
+    folder = folder_source.open_source(str(tmp_path), options)
+    assert ids(folder, Selection(where=where.format("name", "name"))) == ["a.jpg"]

@@ -122,6 +122,10 @@ asking = _all(
 table = _all(
     _flag("source.table", "--table", metavar="NAME", help="A table of a database."),
     _flag("source.query", "--query", metavar="SQL", help="A query instead of a table."),
+    _flag("source.dialect", "--dialect", type=click.Choice(["bigquery"]),
+          help="The SQL that query, condition and columns are in, if not the source's own."),
+    _flag("source.max_bytes_billed", "--max-bytes-billed", metavar="SIZE",
+          help="Run no query that bills more, e.g. '20 GiB' [default: 100 GiB]."),
     _flag("source.profile", "--profile", metavar="NAME",
           help="How its columns map to ours [default: detected]."),
     _flag("source.columns", "--column", type=_Pair(), multiple=True, metavar="OURS=THEIRS",

@@ -17,6 +17,7 @@ from vistoria.sources import Selection, Source, SourceOptions
 from vistoria.sources._database import Database
 from vistoria.sources._exif import complete
 from vistoria.sources._schema import BATCH_ROWS, SCHEMA, sample_key
+from vistoria.sources._translation import dialect
 
 __all__ = ["SCHEMES", "SUFFIXES", "open_source"]
 
@@ -68,6 +69,7 @@ class _Folder:
     def __init__(self, address: str, options: SourceOptions) -> None:
         self.address = address
         self.profile = options.profile or "images"
+        self._translated, self._values = options.dialect is not None, options.parameters
         self.mapping: Mapping[str, str] = {
             "observation_id": "path below the folder",
             "uri": "path as a file:// address",
@@ -109,7 +111,8 @@ class _Folder:
         if where is None:
             yield from paths
             return
-        condition = Database().condition(where, _OWN_COLUMNS, place=repr(self.address))
+        sql = dialect().condition(where, self._values) if self._translated else where
+        condition = Database().condition(sql, _OWN_COLUMNS, place=repr(self.address))
         while chunk := list(islice(paths, BATCH_ROWS)):
             rows = [self._file(path) for path in chunk]
             for row in condition(pa.table(list(zip(*rows, strict=True)), schema=_OWN_COLUMNS)):
