@@ -1,8 +1,10 @@
 """Draw a small town, label its photos, and show how right that is.
 
 FOLDER (default: demo) gets the photos, a database like that of Street View Insights, a project
-file and the labels. Nothing leaves this machine, unless --model names a service. Where the town
-is drawn already only what is missing is done.
+file, the labels and a report. As the truth is known here, the report shows how far off the
+machine's counts are, and how counts corrected by a reviewed sample hold the truth; the reviewer is
+simulated. Nothing leaves this machine, unless --model names a service. Where the town is drawn
+already only what is missing is done.
 
 Examples:
     vistoria demo
@@ -26,17 +28,22 @@ from vistoria.cli._drawing import draw_town
 from vistoria.cli._ending import exit_code, show_ending
 from vistoria.cli._sheet import SHOWN_WRONG, tiles
 from vistoria.cli._talk import as_json, note, put_facts, put_json, put_table, quiet, say
+from vistoria.cli._teaching import teach
 from vistoria.cli._work import confirm, planned, work
 from vistoria.cli._writing import format_of, write
 from vistoria.cli.init import project_file
 from vistoria.engine import Choice
 from vistoria.ledger import Ledger
+from vistoria.opening import open_task
 from vistoria.project import FILE_NAME
+from vistoria.report import Report
 from vistoria.result import Result, shown
+from vistoria.task import Task
 
 _TABLE = "cropped_observations_all"
 _FILES = ("labels.parquet", "labels.csv")
 _SHEET = "contact-sheet.png"
+_PAGE = "report.html"
 
 
 @click.command("demo", cls=Command, help=__doc__)
@@ -59,11 +66,11 @@ def command(context: click.Context, /, folder: Path, assets: int, seed: int, as_
         confirm(job, ledger, plan, project.run)
         result = work(job, ledger, plan, "auto")
     show_ending(result, ())
-    _show(folder, result, as_json=as_json)
+    _show(folder, result, open_task(project), as_json=as_json)
     context.exit(exit_code(result))
 
 
-def _show(folder: Path, result: Result, *, as_json: bool) -> None:
+def _show(folder: Path, result: Result, task: Task, *, as_json: bool) -> None:
     with Ledger(result.ledger, create=False) as ledger:
         run = result.summary.run
         schema, batches = ledger.schema(run), list(ledger.batches(run))
@@ -76,8 +83,10 @@ def _show(folder: Path, result: Result, *, as_json: bool) -> None:
     fields = [count.name for count in counts if count.name in known[0]]
     scores = score(fields, labels, truth)
     _write_sheet(folder / _SHEET, fields, labels, truth)
+    report = teach(folder, result.ledger, run, task, folder / _PAGE)
     if as_json:
-        put_json(result.document() | {"accuracy": [one.document() for one in scores]})
+        more = {"accuracy": [one.document() for one in scores], "report": report.document()}
+        put_json(result.document() | more)
         return
     click.echo()
     put_facts((count.name, str(count)) for count in counts)
@@ -85,7 +94,7 @@ def _show(folder: Path, result: Result, *, as_json: bool) -> None:
     put_table(_COLUMNS, [_row(one) for one in scores], aligned=True)
     bad = sum(row["bad_view"] for row in known)
     say(f"\nclear: without the {bad:,} bad views, which a person could misread too")
-    _where(folder)
+    _where(folder, report)
 
 
 _COLUMNS = ("field", "photos", "right", "%", "clear", "right of clear", "% of clear")
@@ -110,13 +119,18 @@ def _write_sheet(path: Path, fields: Sequence[str], labels: Any, truth: Any) -> 
         contact_sheet(shown_ones).save(path)
 
 
-def _where(folder: Path) -> None:
+def _where(folder: Path, report: Report) -> None:
     say()
+    note("report", f"{shown(folder / _PAGE)}: open it in a browser")
+    if known := report.taught:
+        note("", f"of {known.counts} counts the machine's own is right in {known.machine_right}; "
+             f"the corrected interval holds the truth in {known.held}")  # fmt: skip
     note("labels", ", ".join(shown(folder / name) for name in _FILES))
     note("look at", f"{shown(folder / _SHEET)}: {SHOWN_WRONG} photos there were picked as wrong")
     note("town", f"{shown(folder)}: images, town.duckdb, truth.parquet, {FILE_NAME}")
     steps = [
         "vistoria status",
+        "vistoria report         # of your own runs; --help: PDF, map, JSON",
         "vistoria run            # the same again: nothing is left to ask",
         "vistoria run --where \"asset_type LIKE '%POLE'\" --task utility_pole",
         "vistoria sources town.duckdb --table cropped_observations_latest",

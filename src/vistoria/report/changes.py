@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from vistoria.labels import named, plain
 from vistoria.ledger import Ledger, Run, Sample
@@ -13,6 +13,7 @@ from vistoria.report.population import Truth, true_answer
 from vistoria.review import Domain, Frame, open_frame, reopen, tally
 from vistoria.truth import PairStratum, changed, flipped
 
+_Rows: TypeAlias = list[Mapping[str, Any]]
 _FLIPS = 8
 _RAW = (
     "Nobody compared a sample of these assets, so this is what the machine says. Where nothing "
@@ -43,13 +44,14 @@ def read_changes(
         "before": facts.snapshot_names[before], "after": facts.snapshot_names[after],
         "gone": gone, "new": new,
     }  # fmt: skip
-    compared = (
+    known = _known(ledger, frame, truth)
+    return tuple(
         _Compared(
-            ledger=ledger, frame=frame, sample=sample, field=field.name, confidence=confidence
-        )
+            ledger=ledger, frame=frame, sample=sample, field=field.name, confidence=confidence,
+            known=known,
+        ).shown(seen)
         for field in frame.fields
-    )
-    return tuple(one.shown(truth, seen) for one in compared)
+    )  # fmt: skip
 
 
 def _sample(ledger: Ledger, run: Run) -> Sample | None:
@@ -63,11 +65,21 @@ def _sample(ledger: Ledger, run: Run) -> Sample | None:
 
 def _moved(ledger: Ledger, run: Run, before: str, after: str) -> tuple[int, int]:
     """Assets of the older snapshot only, and of the newer only."""
-    seen = []
-    for snapshot in (before, after):
-        frame = open_frame(ledger, run, "asset", Domain(snapshot=snapshot))
-        seen.append(set(frame.table["split"].to_pylist()))
-    return len(seen[0] - seen[1]), len(seen[1] - seen[0])
+    table = open_frame(ledger, run, "asset", Domain()).table
+    seen: dict[str, set[str]] = {before: set(), after: set()}
+    for row in table.select(["snapshot_id", "split"]).to_pylist():
+        seen.setdefault(row["snapshot_id"], set()).add(row["split"])
+    return len(seen[before] - seen[after]), len(seen[after] - seen[before])
+
+
+def _known(ledger: Ledger, frame: Frame, truth: Truth | None) -> list[list[_Rows]] | None:
+    """The truth about the photos of each pair's parts."""
+    if truth is None:
+        return None
+    return [
+        [[truth[o.observation_id] for o in ledger.observations(part)] for part in parts]
+        for parts in frame.table["ordinals"].to_pylist()
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,27 +92,26 @@ class _Compared:
     sample: Sample | None
     field: str
     confidence: float
+    known: list[list[_Rows]] | None
 
     def machine(self) -> Counter[tuple[str, str]]:
         """By the machine's labels."""
         sides = (self.frame.labels(self.field, part).to_pylist() for part in (0, 1))
         return Counter((named(plain(a)), named(plain(b))) for a, b in zip(*sides, strict=True))
 
-    def true(self, truth: Truth) -> Counter[tuple[str, str]]:
+    def true(self) -> Counter[tuple[str, str]] | None:
         """By what is so."""
+        if not self.known or self.field not in self.known[0][0][0]:
+            return None
         found: Counter[tuple[str, str]] = Counter()
-        for parts in self.frame.table["ordinals"].to_pylist():
-            rows = [
-                [truth[o.observation_id] for o in self.ledger.observations(part)] for part in parts
-            ]
-            before, after = (true_answer(part, self.field) for part in rows)
+        for parts in self.known:
+            before, after = (true_answer(part, self.field) for part in parts)
             found[before, after] += 1
         return found
 
-    def shown(self, truth: Truth | None, seen: Mapping[str, Any]) -> ChangeShown:
+    def shown(self, seen: Mapping[str, Any]) -> ChangeShown:
         """The figures."""
-        machine = self.machine()
-        true = self.true(truth) if truth and self.field in next(iter(truth.values())) else None
+        machine, true = self.machine(), self.true()
         plain_ = ChangeShown(
             field=self.field, assets=self.frame.table.num_rows, machine=_moves(machine).total(),
             truth=None if true is None else _moves(true).total(), note=_RAW, **seen,

@@ -174,7 +174,7 @@ def _svg(chart: Any) -> str:
     dressed = chart.configure(**_style()).properties(
         background="transparent", autosize={"type": "pad", "contains": "padding"}
     )
-    svg: str = vl_convert.vegalite_to_svg(dressed.to_dict())
+    svg: str = vl_convert.vegalite_to_svg(dressed.to_dict(validate=False))
     for name, stand_in in _VARIABLES.items():
         svg = svg.replace(f'"{stand_in}"', f'"var(--{name})"')
     # The page says what a chart shows; its parts are no words.

@@ -72,8 +72,8 @@ def _sample(report: Report) -> Note:
     )
     return Note(
         title="The sample",
-        text=f"Of {people.units:,} {people.unit}s, {people.reviewed:,} were drawn at random, {how}, "
-        f"and looked at. Reviewers {seen}.",
+        text=f"Of {people.units:,} {people.unit}s, {people.reviewed:,} were drawn at random, "
+        f"{how}, and looked at. Reviewers {seen}.",
     )
 
 
