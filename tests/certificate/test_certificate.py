@@ -314,3 +314,15 @@ def test_looking_often_keeps_its_promise_only_when_followed(follow: bool) -> Non
                 certified += 1
                 break
     assert (certified <= 20) if follow else (certified > 20)
+
+
+def test_refused_pairs(ledger: Ledger) -> None:
+    rows = []
+    for snapshot in ("s1", "s2"):
+        for i, row in enumerate(poles(100, snapshot_id=snapshot)):
+            rows.append(row | {"id": f"{snapshot}{i}", "asset_id": f"a{i}"})
+    run = add_run(ledger, rows)
+    wish = Wish(size=20, unit="pair", domain=Domain(between=("s1", "s2")))
+    at = Reviewed(ledger, run, draw_sample(ledger, run, POLE, wish), truth_of(rows))
+    at.decide()
+    assert at.refused() == "other_population"

@@ -173,6 +173,12 @@ def _field(claim: Claim, evidence: Evidence) -> None:
 def _population(ledger: Ledger, claim: Claim, evidence: Evidence) -> None:
     sample = evidence.sample
     sampled = Domain.of(sample.domain)
+    if sample.unit == "pair":
+        refuse(
+            "other_population",
+            f"sample {sample.sample_id} is of pairs, which speak of change: vistoria compare "
+            f"{sample.run_id} --between {','.join(sampled.between or ())}",
+        )
     if claim.domain is not None and not claim.domain.within(sampled):
         refuse(
             "other_population",

@@ -35,7 +35,13 @@ _REFUSED = 2
 
 
 @click.command("certify", cls=Command, help=__doc__)
-@click.option("--sample", "number", type=int, metavar="N", help="A sample [default: the last].")
+@click.option(
+    "--sample",
+    "number",
+    type=int,
+    metavar="N",
+    help="A sample [default: the last drawn to certify].",
+)
 @click.option("--field", "--fields", "names", metavar="A,B", help="Only these fields.")
 @click.option("--class", "answer", metavar="ANSWER", help="Only labels with this answer.")
 @click.option("--recall", is_flag=True, help="Of --class: the share that was found.")
@@ -78,7 +84,7 @@ def command(context: click.Context, /, number: int | None, as_json: bool, **give
         if given["listed"]:
             _list(ledger, as_json=as_json)
             return
-        sample = ledger.reviews.sample(number)
+        sample = ledger.reviews.sample(number or _last(ledger))
         claims = _claims(project, sample, given)
         found = [_issued(ledger, sample, claim) for claim in claims]
     if as_json:
@@ -90,6 +96,16 @@ def command(context: click.Context, /, number: int | None, as_json: bool, **give
         raise refused[0]
     missed = any(isinstance(one, Issued) and one.reached is False for one in found)
     context.exit(_REFUSED if refused else FAILED if missed else 0)
+
+
+def _last(ledger: Ledger) -> int | None:
+    """The last sample that was drawn to certify labels; None where there is none."""
+    fit = [
+        one.sample_id
+        for one in ledger.reviews.samples()
+        if one.purpose == "certification" and one.unit != "pair"
+    ]
+    return fit[-1] if fit else None
 
 
 def _claims(project: Project, sample: Sample, given: dict[str, Any]) -> list[Claim]:
@@ -108,7 +124,7 @@ def _claims(project: Project, sample: Sample, given: dict[str, Any]) -> list[Cla
             together=len(names) if given["together"] else 1,
             target=None if given["target"] is None else given["target"] / 100,
             stop_when_reached=given["stop_when_reached"], simulated=given["simulated"],
-            run_id=given["run"], fingerprint=None if meanings is None else meanings.get(name, "gone"),
+            run_id=given["run"], fingerprint=meanings.get(name, "gone") if meanings else None,
         )
         for name in names
     ]  # fmt: skip

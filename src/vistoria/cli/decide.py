@@ -126,8 +126,8 @@ def _show(ledger: Ledger, reading: Reading, *, as_json: bool) -> None:
         put_json(document)
         return
     number = reading.sample.sample_id
-    made_up = " by a SIMULATED reviewer, not a person" if document["simulated"] else ""
-    say(f"sample {number}: {len(reading.decisions):,} decisions recorded{made_up}")
+    marked = " by a SIMULATED reviewer, not a person" if document["simulated"] else ""
+    say(f"sample {number}: {len(reading.decisions):,} decisions recorded{marked}")
     if reading.same:
         note("as before", f"{reading.same:,}, not recorded again")
     if still:
@@ -135,5 +135,9 @@ def _show(ledger: Ledger, reading: Reading, *, as_json: bool) -> None:
     if conflicts:
         note("conflicts", f"{conflicts:,} answers on which reviewers disagree", fg="yellow")
         note("next", f"vistoria sample conflicts/ --conflicts {number}", fg="cyan")
-    elif not still:
-        note("next", f"vistoria certify --sample {number}", fg="cyan")
+    elif not still and reading.sample.unit == "pair":
+        between = ",".join(reading.sample.domain["between"])
+        note("next", f"vistoria compare {reading.sample.run_id} --between {between}", fg="cyan")
+    elif not still and reading.sample.purpose == "certification":
+        made_up = " --simulated" if any(one.simulated for one in found) else ""
+        note("next", f"vistoria certify --sample {number}{made_up}", fg="cyan")

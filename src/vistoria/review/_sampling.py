@@ -67,7 +67,13 @@ def extend_sample(ledger: Ledger, sample: Sample, more: int) -> int:
         )
     total = len(known) + more
     [stratum] = sample.strata
-    drawn = draw(design.table, {stratum: total}, sample.seed, sample.purpose)[len(known) :]
+    drawn = draw(design.table, {stratum: total}, sample.seed, sample.purpose)
+    if [one.unit for one in drawn[: len(known)]] != [one.unit for one in known]:
+        raise UserError(
+            f"run {sample.run_id} has other units now than when sample {sample.sample_id} was "
+            "drawn: draw a new sample"
+        )
+    drawn = drawn[len(known) :]
     if len(drawn) < more:
         raise UserError(f"only {len(drawn):,} further units are set apart for {sample.purpose}")
     batch = known[-1].batch + 1
