@@ -63,6 +63,8 @@ class StorageRead:
                 f"for 'projects/{parent}'",
             )
         session = request.read_session
+        if session.read_options.row_restriction:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "this server takes no row_restriction")
         _, project, _, dataset, _, table = session.table.split("/")
         try:
             name = self._warehouse.find(project, dataset, table)
@@ -88,7 +90,7 @@ class StorageRead:
         name, wanted = self.sessions[request.read_stream.partition("/streams/")[0]]
         left = self.cuts.popleft() if self.cuts else None
         schema = arrow_schema(self._chosen(name, wanted))
-        columns = ", ".join(f'"{column}"' for column in schema.names)
+        columns = ", ".join(map(_column, self._chosen(name, wanted)))
         query = f"SELECT {columns} FROM {name.sql} OFFSET {request.offset}"
         batches = self._warehouse.cursor().sql(query).to_arrow_reader(self.page)
         for batch in batches:
@@ -97,7 +99,7 @@ class StorageRead:
                 if left is not None and left < part.num_rows:
                     part = part.slice(0, left)
                 if part.num_rows:
-                    yield _response(part.cast(schema))
+                    yield _response(part.rename_columns(schema.names).cast(schema))
                 if left is not None and (left := left - part.num_rows) <= 0:
                     context.abort(grpc.StatusCode.UNAVAILABLE, "Connection reset by peer")
 
@@ -113,6 +115,11 @@ class StorageRead:
                 grpc.StatusCode.UNAUTHENTICATED,
                 "Request had invalid authentication credentials. Expected OAuth 2 access token.",
             )
+
+
+def _column(field: dict[str, Any]) -> str:
+    name = f'"{field["name"]}"'
+    return f"st_astext({name})" if field["type"] == "GEOGRAPHY" else name
 
 
 def _response(batch: Any) -> types.ReadRowsResponse:

@@ -151,8 +151,8 @@ def test_values_are_parameters(server: BigQueryServer) -> None:
         ),
         (
             "urls",
-            """SELECT 'o' AS observationId, 'https://s/1' AS signedUrl, 'POINT(2 1)' AS geometry
-            FROM range(COUNT)""",
+            """SELECT 'o' AS observationId, 'https://s/1' AS signedUrl,
+            'POINT(2 1)'::GEOMETRY AS geometry FROM range(COUNT)""",
             "pre_preview",
         ),
     ],
