@@ -140,10 +140,6 @@ def test_the_byte_cap_as_bigquery_says_it(local: Local) -> None:
     [
         (Refusal(403, "quotaExceeded", "Custom quota exceeded"), "console.cloud.google.com"),
         (Refusal(403, "responseTooLarge", "Response too large"), "fewer rows"),
-        (
-            Refusal(400, "invalidQuery", "Cannot query over table without a filter"),
-            "without a filter",
-        ),
     ],
 )
 def test_other_refusals(local: Local, refusal: Refusal, told: str) -> None:
@@ -175,3 +171,18 @@ def test_a_token_does_not_leave_the_machine_unencrypted(local: Local) -> None:
     google = GoogleSettings(endpoints={"bigquerystorage": "http://example.com:9060"})
     with pytest.raises(ConfigError, match="unencrypted"):
         open_source(TABLE, SourceOptions(google=google))
+
+
+def test_a_table_that_wants_a_condition(local: Local) -> None:
+    _, server = local
+    refusal = Refusal(
+        400, "invalidQuery",
+        "Cannot query over table 'proj-1.t' without a filter over column(s) 'day' that can be used "
+        "for partition elimination",
+    )  # fmt: skip
+    server.refusals.append(refusal)
+    source = open_source(TABLE, over_grpc(server))
+    assert len(rows(source, Selection(where="asset_id = 'a'"))) == 100
+    server.refusals.append(refusal)
+    with pytest.raises(UserError, match="partition elimination"):
+        rows(source)

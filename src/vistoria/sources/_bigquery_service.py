@@ -111,6 +111,11 @@ class BigQuery:
             pages = self.client.list_rows(rows.table, page_size=_PAGE)
             yield from pages.to_arrow_iterable(bqstorage_client=None)
 
+    def columns(self, table: str) -> "Sequence[SchemaField]":
+        """The columns of `project.dataset.table`, without a query."""
+        with self._answering():
+            return tuple(self.client.get_table(table).schema)
+
     def tables(self, dataset: str) -> list[str]:
         """The names of the tables of `project.dataset`."""
         with self._answering():

@@ -22,12 +22,13 @@ class Statement(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """What is read: SQL that stands after FROM with values of its parameters, and the query itself
-    if it has an order of its own that is to be kept."""
+    """What is read: SQL that stands after FROM with values of its parameters; the query itself if
+    it has an order of its own that is to be kept; the table's full name if it is one."""
 
     sql: str
     parameters: Mapping[str, Parameter]
     ordered: str | None = None
+    table: str | None = None
 
     def statement(self, select: str) -> Statement:
         """A SELECT of something out of all of it."""

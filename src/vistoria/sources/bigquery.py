@@ -7,7 +7,7 @@ columns that are needed.
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -40,6 +40,7 @@ from vistoria.sources._translation import QueryWrong, dialect
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from google.cloud.bigquery import SchemaField
 
 __all__ = ["SCHEMES", "SUFFIXES", "open_source"]
 
@@ -67,7 +68,7 @@ def open_source(address: str, options: SourceOptions) -> Source:
     home = f"{project}.{dataset}" if dataset else None
     service = BigQuery(options, project, home)
     if options.query is not None:
-        return BigQuerySource(address, service, _query(options), "query", options)
+        return BigQuerySource(address, service, _query(options), options)
     if given is None or (dataset is None and "." not in given):
         raise ConfigError(
             f"{address!r} names no table: write bigquery://project.dataset.table, or give a query"
@@ -99,9 +100,8 @@ def _table_source(
     address: str, service: BigQuery, parts: tuple[str, ...], options: SourceOptions
 ) -> "BigQuerySource":
     try:
-        return BigQuerySource(
-            address, service, Relation(quoted(*parts), options.parameters), parts[-1], options
-        )
+        relation = Relation(quoted(*parts), options.parameters, table=".".join(parts))
+        return BigQuerySource(address, service, relation, options)
     except NoSuchTable as error:
         raise _missing(service, parts, error) from None
 
@@ -110,19 +110,14 @@ class BigQuerySource:
     """Rows of one table, view or query of BigQuery."""
 
     def __init__(
-        self,
-        address: str,
-        service: BigQuery,
-        relation: Relation,
-        name: str,
-        options: SourceOptions,
+        self, address: str, service: BigQuery, relation: Relation, options: SourceOptions
     ) -> None:
-        """Asks for the columns, without reading a row. `name`: of the table, for its profile."""
+        """Asks for the columns, without reading a row."""
         self.address = address
         self._service, self._relation = service, relation
         self._most = _MOST if options.max_bytes_billed is None else options.max_bytes_billed
-        described = service.describe(relation.statement("*"))
-        whole, leaves = whole_columns(described.schema), leaves_of(described.schema)
+        schema = self._schema()
+        whole, leaves = whole_columns(schema), leaves_of(schema)
         self._known = tuple(whole)
 
         def has(path: str) -> Found | None:
@@ -134,6 +129,7 @@ class BigQuerySource:
         def evaluated(sql: str) -> Found | None:
             return self._expression(sql, leaves)
 
+        name = (relation.table or "query").rpartition(".")[2]
         profile = profile_named(options.profile) if options.profile else detect(has, name)
         mapped = map_columns(
             profile, options.columns, there, evaluated, place=repr(address), present=self._known
@@ -180,6 +176,15 @@ class BigQuerySource:
     def complete(self, batch: "pa.RecordBatch") -> "pa.RecordBatch":
         """`batch`: photos in the cloud are not opened for what the table lacks."""
         return batch
+
+    def _schema(self) -> "Sequence[SchemaField]":
+        """The columns; those of a table also where BigQuery wants a condition in every query."""
+        try:
+            return self._service.describe(self._relation.statement("*")).schema
+        except QueryWrong as error:
+            if self._relation.table is None or "without a filter" not in str(error):
+                raise
+            return self._service.columns(self._relation.table)
 
     def _reading(self, selection: Selection, *, sort: bool = True) -> Reading:
         return reading(self._relation, self._mapped, self._leaves, selection, sort=sort)
