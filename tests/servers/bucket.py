@@ -62,7 +62,9 @@ class BucketServer(Serving):
         if request.method == "GET" and not key:
             return self._list(bucket, request)
         path = self.path(f"gs://{bucket}/{key}")
-        answers: dict[str, Any] = {"PUT": self._put, "POST": self._post, "GET": self._get}
+        answers: dict[str, Any] = {
+            "PUT": self._put, "POST": self._post, "GET": self._get, "HEAD": self._get,
+        }  # fmt: skip
         if request.method in answers:
             response: web.StreamResponse = await answers[request.method](request, path)
             return response

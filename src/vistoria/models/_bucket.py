@@ -54,6 +54,15 @@ class Bucket:
         except (BaseError, OSError) as error:
             raise self._explained(error, "storage.objects.create") from None
 
+    async def size(self, path: str) -> int | None:
+        """Bytes of the object at a path; None where there is none."""
+        try:
+            return int((await obstore.head_async(self._store(), self._key(path)))["size"])
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise self._explained(error, "storage.objects.get") from None
+
     async def lines(self, path: str, suffix: str) -> AsyncIterator[bytes]:
         """The lines of every object below a path whose name ends so."""
         try:

@@ -35,6 +35,7 @@ from vistoria.models._gemini_family import (
 from vistoria.models._gemini_reply import read_reply
 from vistoria.models._gemini_request import Request
 from vistoria.models._gemini_service import Access, find_service, shared_options
+from vistoria.models._gemini_tuned import tuned_model
 from vistoria.models._google_errors import google_error
 from vistoria.models._http import Http
 from vistoria.models._options import Options, read_options
@@ -94,11 +95,12 @@ class Gemini:
     """Asks Gemini about one picture per call."""
 
     def __init__(self, name: str, options: GeminiOptions) -> None:
-        """`name`: a model's name, or its resource on Vertex AI."""
+        """`name`: a model's name, its resource on Vertex AI, or that of a tuned model."""
         self.name = f"gemini:{name}"
-        self._plain = name.rsplit("/", 1)[-1]
+        tuned = tuned_model(name)
+        self._plain = tuned.base if tuned else name.rsplit("/", 1)[-1]
         access = options.model_dump(include=set(Access.__dataclass_fields__))
-        self._service = find_service(name, Access(**access))
+        self._service = find_service(tuned.endpoint if tuned else name, Access(**access))
         if options.labels and not self._service.by_reference:
             raise ConfigError("labels are for the bill of Vertex AI; the Developer API has none")
         _check_labels(options.labels)
@@ -125,7 +127,8 @@ class Gemini:
             ),
             resolutions=("high", "medium", "low"),
             sign_in=self._service.sign_in,
-            batch=_batch_limits(options.batch_rows) if self._service.batch else None,
+            batch=_batch_limits(options.batch_rows) if self._service.batch and not tuned else None,
+            billed_as=f"gemini:{tuned.base}" if tuned else "",
         )
         self._request = Request(self.settings, options.max_output_tokens, options.labels)
         self._http = Http(timeout=options.timeout)
