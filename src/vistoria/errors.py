@@ -15,6 +15,7 @@ VistoriaError
 ├─ ObservationError     this image fails for good: a row with a reason, the run goes on
 │  ├─ AddressInvalid    the address is empty or malformed
 │  ├─ ImageMissing      nothing at that address
+│  │  └─ ImageExpired   and its address is one of a snapshot, whose images go after some weeks
 │  ├─ ImageForbidden    the store refuses to hand it out
 │  ├─ ImageUnreadable   no decoder here reads it
 │  │  ├─ ImageEmpty     zero bytes
@@ -35,6 +36,7 @@ VistoriaError
    └─ ServiceDown       the service has not answered for as long as we are willing to wait
 """
 
+import re
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -166,6 +168,12 @@ class ImageMissing(ObservationError):
     reason = "image_missing"
 
 
+class ImageExpired(ImageMissing):
+    """There is no longer anything at an address that belongs to a snapshot."""
+
+    reason = "image_expired"
+
+
 class ImageForbidden(ObservationError):
     """The store refuses to hand the image out."""
 
@@ -281,6 +289,19 @@ class QuotaExhausted(RunStopped):
 
 class ServiceDown(RunStopped):
     """A service has not answered for longer than we are willing to wait."""
+
+
+def image_missing(uri: str, said: str) -> ImageMissing:
+    """The error for an image that is not there: expired, if its address is one of a snapshot.
+
+    Street View Insights keeps images at `gs://bucket/SNAPSHOT/v0/OBSERVATION.jpg`.
+    """
+    if not re.fullmatch(r"gs://[^/]+/[^/]+/v\d+/[^/]+", uri):
+        return ImageMissing(said)
+    return ImageExpired(
+        f"{said}\n  images are deleted some weeks after their snapshot was made; take the rows of "
+        "the newest one (vistoria doctor tells its age)"
+    )
 
 
 def failure_reasons() -> tuple[str, ...]:

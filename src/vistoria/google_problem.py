@@ -88,7 +88,8 @@ _ROLES: Mapping[str, str] = {
     "iam.serviceAccounts.": "roles/iam.serviceAccountTokenCreator",
 }
 _PERMISSION = re.compile(
-    r"\b((?:aiplatform|analyticshub|bigquery|storage|serviceusage|iam)\.[a-zA-Z]+\.[a-zA-Z]+)\b"
+    r"\b((?:aiplatform|analyticshub|bigquery|storage|serviceusage|iam)"
+    r"\.(?!googleapis|gserviceaccount)[a-zA-Z]+\.[a-zA-Z]+)\b"
 )
 _KEY = re.compile(r"(api_key:|AIza)[\w.-]{8,}")  # Google repeats the key that it refuses
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from vistoria import registry
 from vistoria.errors import ConfigError
-from vistoria.google_account import GoogleSettings
+from vistoria.google_account import GoogleAccount, GoogleSettings
 from vistoria.images import Images
 from vistoria.models import Model
 from vistoria.project import Project
@@ -113,5 +113,13 @@ def question_settings(project: Project, model: Model) -> Mapping[str, Any]:
 
 def open_images(project: Project) -> Callable[[ImageRef, ImageForm], Picture]:
     """Makes images ready in the way that the project asks for."""
-    images = Images(project.images.store)
+    images = Images(project.images.store, _google_token(project))
     return partial(images.load, settings=project.images.settings)
+
+
+def _google_token(project: Project) -> Callable[[], str] | None:
+    """Signs in to Cloud Storage as another account, where `[google] impersonate` names one."""
+    if project.google.impersonate is None:
+        return None
+    account = GoogleAccount(project.google.settings, needed_for="Images in Cloud Storage")
+    return lambda: str(account.credentials().token)

@@ -45,8 +45,9 @@ def test_the_address_is_enough() -> None:
 
 def test_by_reference_reads_nothing() -> None:
     ref = ImageRef("gs://bucket/none.jpg", box=Box(1, 1, 2, 2))
-    assert IMAGES.load(ref, BY_REFERENCE) == Picture(uri=ref.uri)
-    assert IMAGES.load(ImageRef(ref.uri), BY_REFERENCE, CROP) == Picture(uri=ref.uri)
+    expected = Picture(uri=ref.uri, mime_type="image/jpeg")
+    assert IMAGES.load(ref, BY_REFERENCE) == expected
+    assert IMAGES.load(ImageRef(ref.uri), BY_REFERENCE, CROP) == expected
     with pytest.raises(AddressInvalid):
         IMAGES.load(ImageRef("gs://none"), BY_REFERENCE)
 

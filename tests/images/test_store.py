@@ -17,6 +17,7 @@ from vistoria.errors import (
     AccessDenied,
     AddressInvalid,
     ConfigError,
+    ImageExpired,
     ImageForbidden,
     ImageMissing,
     ImageTooLarge,
@@ -275,3 +276,42 @@ def test_leaves_no_thread_behind(server: ObjectStore) -> None:
     load(server, "http", "a.jpg")
     gc.collect()
     assert not [t for t in threading.enumerate() if t.name == "vistoria-web"]
+
+
+def test_the_object_tells_its_type_where_its_name_does_not(server: ObjectStore) -> None:
+    form = ImageForm(kind="encoded", by_reference=frozenset({"gs"}))
+    png, tiff = encoded(scene(), "PNG"), encoded(scene(), "TIFF")
+    server.objects = {"/bucket/o1:ab": png, "/bucket/o2": JPEG, "/bucket/o3": tiff}
+    server.objects["/bucket/o4"] = b"<html>" * 100
+    server.faults["/bucket/o4"] = Fault(headers={"Content-Type": "image/webp"})
+    load_one = images(server, "gs").load
+    for name, kind in (("o1:ab", "image/png"), ("o2", "image/jpeg"), ("o4", "image/webp")):
+        found = load_one(ImageRef(f"gs://bucket/{name}"), form)
+        assert found == Picture(uri=f"gs://bucket/{name}", mime_type=kind)
+        sent = {key.lower(): value for key, value in server.asked[-1].headers.items()}
+        assert sent["range"].startswith("bytes=0-"), "not the whole image"
+    assert load_one(ImageRef("gs://bucket/named.webp"), form).mime_type == "image/webp"
+    assert len(server.asked) == 3, "a name that tells is believed"
+    by_value = load_one(ImageRef("gs://bucket/o3"), form)
+    assert by_value.data is not None, "a kind that the model does not take is sent as JPEG"
+    assert by_value.mime_type == "image/jpeg"
+
+
+def test_an_image_of_an_expired_snapshot_has_its_own_reason(server: ObjectStore) -> None:
+    with pytest.raises(ImageExpired, match="vistoria doctor") as caught:
+        load(server, "gs", "s-2026-09/v0/o1:ab:5001ee.jpg")
+    assert caught.value.reason == "image_expired"
+    with pytest.raises(ImageMissing) as plain:
+        load(server, "gs", "photos/a.jpg")
+    assert plain.value.reason == "image_missing"
+
+
+def test_the_emulator_and_a_token_of_ours(
+    server: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+    server.objects["/bucket/a.jpg"] = JPEG
+    found = Images({}, lambda: "ours").load(ImageRef("gs://bucket/a.jpg"), FORM)
+    assert found.data == JPEG
+    sent = {key.lower(): value for key, value in server.asked[-1].headers.items()}
+    assert sent["authorization"] == "Bearer ours"

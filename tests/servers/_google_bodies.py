@@ -182,6 +182,25 @@ BODIES: Mapping[str, tuple[int, dict[str, Any]]] = {
         "Resource exhausted. Please try again later. Please refer to "
         "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details.",
     ),
+    "quota_zero": body(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Quota exceeded for aiplatform.googleapis.com/generate_content_requests_per_minute_per_"
+        "project_per_base_model with base model: gemini-3.5-flash-lite. Please submit a quota "
+        "increase request.",
+        info(
+            "RATE_LIMIT_EXCEEDED",
+            service=_SERVICE,
+            consumer="projects/123456",
+            quota_metric=(
+                "aiplatform.googleapis.com/generate_content_requests_per_minute_per_project_per_"
+                "base_model"
+            ),
+            quota_limit="GenerateContentRequestsPerMinutePerProjectPerBaseModel",
+            quota_limit_value="0",
+            quota_location="us-central1",
+        ),
+    ),
     "internal": body(500, "INTERNAL", "An internal error has occurred. Please retry."),
     "overloaded": body(503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
     "deadline": body(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),

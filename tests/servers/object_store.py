@@ -64,6 +64,11 @@ class ObjectStore(Serving):
             **fault.headers,
         }
         response = web.StreamResponse(headers=headers)
+        if wanted := request.headers.get("Range"):  # "bytes=0-511"
+            first, _, last = wanted.partition("=")[2].partition("-")
+            whole, data = len(data), data[int(first) : int(last) + 1]
+            response.set_status(206)
+            response.headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{whole}"
         if fault.chunked:
             response.enable_chunked_encoding()
         else:

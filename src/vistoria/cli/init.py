@@ -1,12 +1,14 @@
 """Write a commented vistoria.toml to edit.
 
 What is not given is guessed from what lies in FOLDER, which is the current one by default.
-Nothing is overwritten without --force.
+Nothing is overwritten without --force. With --google it is a project on Street View Insights and
+Gemini: what gcloud and your credentials tell is taken, the rest asked for on a terminal.
 
 Examples:
     vistoria init
-    vistoria init survey --source photos/ --task road_sign --model gemini:gemini-2.5-flash
+    vistoria init survey --source photos/ --task road_sign --model gemini:gemini-3.5-flash-lite
     vistoria init --task-file utility_pole
+    vistoria init --google --google-project my-project --location us
 """
 
 import json
@@ -19,6 +21,7 @@ from pathlib import Path
 import click
 
 from vistoria import registry
+from vistoria.cli import _google, _settings
 from vistoria.cli._command import Command
 from vistoria.cli._talk import note, say
 from vistoria.errors import UnknownName, UserError
@@ -46,11 +49,15 @@ address = {source}
 # limit = 100                            # the first rows
 # sample = 500                           # or some at random, the same ones for the same seed
 # seed = 0
+# dialect = "bigquery"                   # the conditions and queries are written in BigQuery's SQL
+# parameters = {{ kind = "pole" }}         # for @kind in them
+# max_bytes_billed = "10 GiB"            # a query of BigQuery that reads more is refused
 
 [images]
 # crop = true         # cut each photo to the box of its asset, if the table has one
 # crop_margin = 0.2   # and so much of its size around it
 # max_side = 1024     # shrink photos to this many pixels before they are sent
+# verify = true       # decode photos even where they are sent as they are, to find damaged ones
 
 [task]
 # A file of your own (`vistoria init --task-file` copies one to begin with), or a ready one:
@@ -79,14 +86,23 @@ name = {model}
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=".")
 @click.option("--source", metavar="ADDRESS", help="A folder or table of photos.")
 @click.option("--task", metavar="NAME|FILE", help="A ready task or a task file.")
-@click.option("--model", metavar="PROVIDER:NAME", help="What answers.", default="onnx:street")
+@click.option(
+    "--model",
+    metavar="PROVIDER:NAME",
+    help="What answers [default: onnx:street; with --google: gemini].",
+)
 @click.option("--task-file", metavar="NAME", help="Copy this ready task into FOLDER and use it.")
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
+@click.option("--google", is_flag=True, help="Use Street View Insights and Gemini.")
+@_settings.google
+@click.pass_context
 def command(
-    folder: Path, source: str | None, task: str | None, model: str, task_file: str | None,
-    force: bool,
+    context: click.Context, /, folder: Path, task_file: str | None, force: bool, google: bool,
+    **named: str | None,
 ) -> None:  # fmt: skip
     """See the top of this file."""
+    source, task, model = named["source"], named["task"], named["model"]
+    section = _google_section(context, source) if google else {}
     folder.mkdir(parents=True, exist_ok=True)
     written = {folder / FILE_NAME: ""}
     if task_file:
@@ -98,8 +114,12 @@ def command(
     elif task:
         load_task(task)
         task = task if task in ready_tasks() else _from(folder, task)
+    if google and not source:
+        source = _google.imagery_source(section)
     address = _from(folder, source) if source else _guess(folder)
-    written[folder / FILE_NAME] = project_file(address, task or "street_asset", model)
+    model = model or (_gemini() if google else "onnx:street")
+    text = project_file(address, task or "street_asset", model)
+    written[folder / FILE_NAME] = text + (_google.google_section(section) if google else "")
     for path in written:
         if path.exists() and not force:
             raise UserError(f"{shown(path)!r} is there already; --force overwrites it")
@@ -107,7 +127,18 @@ def command(
         path.write_text(text, "utf-8")
         note("wrote", shown(path))
     where = "" if folder == Path() else f"cd {shown(folder)} && "
-    note("next", f"{where}vistoria plan", fg="cyan")
+    note("next", f"{where}vistoria {'doctor' if google else 'plan'}", fg="cyan")
+
+
+def _google_section(context: click.Context, source: str | None) -> dict[str, str]:
+    project = _settings.load(context)
+    given = project.google.model_dump(exclude={"endpoints"})
+    return _google.google_settings(given, source=source)
+
+
+def _gemini() -> str:
+    found: str = registry.load("models", "gemini").listing()[0]
+    return found
 
 
 def project_file(address: str, task: str, model: str, table: str | None = None) -> str:

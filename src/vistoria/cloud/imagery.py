@@ -59,7 +59,7 @@ def newest_snapshot(client: "Client", dataset: str) -> Snapshot | None:
         "ORDER BY creation_time DESC LIMIT 1"
     )
     with answering():
-        rows = list(client.query_and_wait(query, max_results=1))
+        rows = list(client.query(query).result(max_results=1))
     if not rows:
         return None
     made = rows[0]["creation_time"]

@@ -2,11 +2,11 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from vistoria.errors import BoxInvalid, ImageTooLarge
-from vistoria.images._address import parse_address
+from vistoria.images._address import Address, parse_address
 from vistoria.images._decode import ImageFile, Region, decode, open_image
 from vistoria.images._jpeg import encode_jpeg
 from vistoria.images._store import Store
@@ -16,6 +16,12 @@ __all__ = ["Images"]
 
 _DEFAULTS = ImageSettings()
 _SMALLEST_SIDE = 16
+_STORES = {"gs", "s3", "az"}
+_SUFFIXES = {
+    "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp",
+    "heic": "image/heic", "heif": "image/heif", "tif": "image/tiff", "tiff": "image/tiff",
+    "avif": "image/avif", "gif": "image/gif", "bmp": "image/bmp",
+}  # fmt: skip
 
 
 class Images:
@@ -24,15 +30,21 @@ class Images:
     Nothing is kept of the images themselves.
     """
 
-    def __init__(self, store: Mapping[str, Any] | None = None) -> None:
-        """`store`: options such as endpoint or bearer_token; raises ConfigError if unknown."""
-        self._store = Store(store or {})
+    def __init__(
+        self,
+        store: Mapping[str, Any] | None = None,
+        google_token: Callable[[], str] | None = None,
+    ) -> None:
+        """`store`: options such as endpoint or bearer_token; raises ConfigError if unknown.
+        `google_token`: signs in to Cloud Storage."""
+        self._store = Store(store or {}, google_token)
 
     def load(self, ref: ImageRef, form: ImageForm, settings: ImageSettings = _DEFAULTS) -> Picture:
         """The picture in the form that the model wants.
 
         - "none", or a scheme that the model's service fetches by itself (where no crop and no
-          smaller size is wanted): only the address is checked, nothing is read.
+          smaller size is wanted): only the address is checked, nothing is read. Where the address
+          does not tell what kind of image it is, the object is asked.
         - "encoded": the original bytes if they are sound, upright and fit; else a JPEG file.
         - "pixels": uint8 RGB, stretched to exactly the model's size.
 
@@ -41,10 +53,12 @@ class Images:
         """
         address = parse_address(ref.uri)
         box = ref.box if settings.crop else None
-        if form.kind == "none" or (
-            address.scheme in form.by_reference and box is None and settings.max_side is None
-        ):
+        if form.kind == "none":
             return Picture(uri=ref.uri)
+        if address.scheme in form.by_reference and box is None and settings.max_side is None:
+            kind = self._kind(address)
+            if kind is None or kind in form.mime_types:
+                return Picture(uri=ref.uri, mime_type=kind)
         data = self._store.read(address, settings.max_bytes)
         sha256 = hashlib.sha256(data).digest()
         image = open_image(data, settings.max_pixels)
@@ -56,6 +70,13 @@ class Images:
             height, width, _ = pixels.shape
             return Picture(uri=ref.uri, pixels=pixels, width=width, height=height, sha256=sha256)
         return _encoded(ref.uri, data, sha256, image, region, form, settings)
+
+    def _kind(self, address: Address) -> str | None:
+        """The MIME type of an object; None on the web, whose servers tell it themselves."""
+        if address.scheme not in _STORES:
+            return None
+        suffix = address.key.rpartition(".")[2].lower()
+        return _SUFFIXES.get(suffix) or self._store.media_type(address)
 
 
 def _region(box: Box | None, image: ImageFile, margin: float) -> Region:

@@ -1,8 +1,10 @@
 """Bytes at an address: local files, object stores, the web."""
 
+import os
 import re
 import threading
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, TypeAlias
 
 import obstore
@@ -18,9 +20,11 @@ from vistoria.errors import (
     ImageTooLarge,
     RateLimited,
     TransientError,
+    image_missing,
 )
 from vistoria.images._address import Address
 from vistoria.images._file import read_file
+from vistoria.images._media import media_type
 from vistoria.images._web import Web
 
 __all__ = ["Store"]
@@ -62,6 +66,8 @@ _SIGN_IN = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
+_HEAD = 512  # bytes that tell what an image is
+_KEPT = timedelta(minutes=4)  # for which a token is used before it is asked for again
 _STATUS = re.compile(r"status code: (\d{3})")
 _NO_CREDENTIALS = re.compile(
     r"token request|credential|/token\b|computeMetadata|169\.254\.169\.254", re.IGNORECASE
@@ -80,8 +86,13 @@ class Store:
     stores only, never to web hosts. Nothing is retried here: the caller decides.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        """Raises ConfigError if an option is unknown."""
+    def __init__(
+        self, options: Mapping[str, Any], google_token: Callable[[], str] | None = None
+    ) -> None:
+        """`google_token`: signs in to Cloud Storage, instead of what obstore finds by itself.
+
+        STORAGE_EMULATOR_HOST is honoured. Raises ConfigError if an option is unknown.
+        """
         known = {"allow_http", "timeout"}.union(*_OURS_TO_THEIRS.values())
         for name in options:
             if name not in known:
@@ -89,6 +100,7 @@ class Store:
                     f"no option {name!r} of the image store; known: {', '.join(sorted(known))}"
                 )
         self._options = options
+        self._google_token = google_token
         self._timeout = float(options.get("timeout", 60))
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         self._lock = threading.Lock()
@@ -114,11 +126,23 @@ class Store:
                 )
             return bytes(found.bytes())
         except FileNotFoundError:
-            raise ImageMissing(f"there is no object {_name(address)}") from None
+            raise _missing(address) from None
         except ValueError as error:
             raise AddressInvalid(
                 f"{_name(address)} is no name an object can have: {error}"
             ) from None
+        except (BaseError, OSError) as error:
+            _translate(error, address)
+
+    def media_type(self, address: Address) -> str | None:
+        """What an object is, by its first bytes, else as its store says; raises as `read` does."""
+        bucket = self._bucket(address.scheme, address.place)
+        try:
+            found = obstore.get(bucket, address.key, options={"range": (0, _HEAD)})
+            declared = found.attributes.get("Content-Type")
+            return media_type(bytes(found.bytes())) or (str(declared) if declared else None)
+        except FileNotFoundError:
+            raise _missing(address) from None
         except (BaseError, OSError) as error:
             _translate(error, address)
 
@@ -130,7 +154,11 @@ class Store:
             return bucket
 
     def _open(self, scheme: str, name: str) -> _Bucket:
-        given = self._options
+        given, more = self._options, {}
+        if scheme == "gs":
+            given = {**_emulator(), **given}
+            if self._google_token and "bearer_token" not in given:
+                more = {"credential_provider": _provider(self._google_token)}
         config = {
             theirs: given[ours] for ours, theirs in _OURS_TO_THEIRS[scheme].items() if ours in given
         }
@@ -144,9 +172,21 @@ class Store:
                     "connect_timeout": "10s",
                 },
                 retry_config={"max_retries": 0},
+                **more,
             )
         except (BaseError, ValueError) as error:
             raise ConfigError(f"cannot open {scheme}://{name}: {_brief(error)}") from error
+
+
+def _emulator() -> dict[str, str]:
+    host = os.environ.get("STORAGE_EMULATOR_HOST")
+    if not host:
+        return {}
+    return {"endpoint": host if "://" in host else f"http://{host}", "allow_http": "true"}
+
+
+def _provider(token: Callable[[], str]) -> Callable[[], dict[str, Any]]:
+    return lambda: {"token": token(), "expires_at": datetime.now(UTC) + _KEPT}
 
 
 def _translate(error: Exception, address: Address) -> NoReturn:
@@ -164,6 +204,11 @@ def _translate(error: Exception, address: Address) -> NoReturn:
     if status and status[1].startswith("4") and status[1] != "408":
         raise ImageForbidden(f"the store refuses {name}: {said}") from error
     raise TransientError(f"cannot read {name}: {said}") from error
+
+
+def _missing(address: Address) -> ImageMissing:
+    uri = f"{address.scheme}://{address.place}/{address.key}"
+    return image_missing(uri, f"there is no object {uri!r}")
 
 
 def _name(address: Address) -> str:

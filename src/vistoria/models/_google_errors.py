@@ -7,11 +7,11 @@ from vistoria.errors import (
     AccessDenied,
     ConfigError,
     ImageForbidden,
-    ImageMissing,
     TaskError,
     TransientError,
     UserError,
     VistoriaError,
+    image_missing,
 )
 from vistoria.google_problem import CAUSES, Problem, cause, read_problem
 from vistoria.models._gemini_family import retired
@@ -56,7 +56,7 @@ def google_error(answer: Answer, *, model: str, uri: str, by_reference: bool) ->
         problem = replace(problem, wait=retry_after(answer.headers))
     found: VistoriaError | None = None
     if answer.status == 400:
-        found = _bad_request(problem, model, by_reference)
+        found = _bad_request(problem, model, uri, by_reference)
     elif answer.status == 401:
         found = AccessDenied(f"Google refuses the credentials: {cause(problem)}")
     elif answer.status == 403:
@@ -67,17 +67,19 @@ def google_error(answer: Answer, *, model: str, uri: str, by_reference: bool) ->
     elif problem.reason == "QUOTA_IS_ZERO":
         found = AccessDenied(f"Google grants nothing: {cause(problem)}")
     elif answer.status == 404:
-        found = _not_found(problem, model, by_reference)
+        found = _not_found(problem, model, uri, by_reference)
     return found or common_error(answer, f"Google: {problem.said}", problem.wait)
 
 
-def _bad_request(problem: Problem, model: str, by_reference: bool) -> VistoriaError | None:
+def _bad_request(
+    problem: Problem, model: str, uri: str, by_reference: bool
+) -> VistoriaError | None:
     at_way_in = _bad_way_in(problem)
     if at_way_in is not None:
         return at_way_in
     if by_reference and _STORE.search(problem.said):
         if _MISSING.search(problem.said):
-            return ImageMissing(f"Google: {problem.said}")
+            return image_missing(uri, f"Google: {problem.said}")
         if _FORBIDDEN.search(problem.said):
             return ImageForbidden(f"Google: {problem.said}")
     return _bad_setting(problem.said, model)
@@ -131,12 +133,14 @@ def _forbidden(problem: Problem, uri: str) -> ImageForbidden:
     )
 
 
-def _not_found(problem: Problem, model: str, by_reference: bool) -> VistoriaError:
+def _not_found(problem: Problem, model: str, uri: str, by_reference: bool) -> VistoriaError:
     if by_reference and not _MODEL.search(problem.said):
-        return ImageMissing(f"Google: {problem.said}")
+        return image_missing(uri, f"Google: {problem.said}")
     end = retired(model)
     if end is None:
-        return UserError(f"Google knows no model {model!r} here: {problem.said}")
+        return UserError(
+            f"Google knows no model {model!r} here: {problem.said}\n  `vistoria models` lists some"
+        )
     closing = f", closed to new projects since {end.since}" if end.since else ""
     ending = f", ends {end.until}" if end.until else ""
     return UserError(
