@@ -1,5 +1,6 @@
 """The BigQuery Storage Read API over gRPC: sessions of one stream, read from any offset."""
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,8 @@ _SERVICE = "google.cloud.bigquery.storage.v1.BigQueryRead"
 class StorageRead:
     """`cuts`: each call of ReadRows takes one and breaks after so many rows (None: it does not).
 
-    `reads`: the offset of each call. `page`: rows in an answer. `denied`: who may not open one.
+    `reads`: the offset of each call. `page`: rows in an answer. `denied`: nobody may open a
+    session. `halt`: each call stops to answer after so many rows, until `go` is set.
     """
 
     def __init__(self, warehouse: Warehouse, tokens: set[str] | None) -> None:
@@ -24,6 +26,8 @@ class StorageRead:
         self.reads: list[int] = []
         self.sessions: dict[str, tuple[Name, tuple[str, ...]]] = {}
         self.denied = False
+        self.halt: int | None = None
+        self.go = threading.Event()
         self.page = 5_000
         self._warehouse, self._tokens = warehouse, tokens
         self._server = grpc.server(ThreadPoolExecutor(8))
@@ -92,12 +96,15 @@ class StorageRead:
         schema = arrow_schema(self._chosen(name, wanted))
         columns = ", ".join(map(_column, self._chosen(name, wanted)))
         query = f"SELECT {columns} FROM {name.sql} OFFSET {request.offset}"
-        batches = self._warehouse.cursor().sql(query).to_arrow_reader(self.page)
+        batches, sent = self._warehouse.cursor().sql(query).to_arrow_reader(self.page), 0
         for batch in batches:
             for start in range(0, batch.num_rows, self.page):
                 part = batch.slice(start, self.page)
                 if left is not None and left < part.num_rows:
                     part = part.slice(0, left)
+                if self.halt is not None and sent >= self.halt:
+                    self.go.wait(60)
+                sent += part.num_rows
                 if part.num_rows:
                     yield _response(part.rename_columns(schema.names).cast(schema))
                 if left is not None and (left := left - part.num_rows) <= 0:

@@ -313,14 +313,17 @@ def test_a_killed_reader_leaves_no_gap_and_no_double(
         str(ledger), "--task", "utility_pole", "--model", "echo:", "--json",
     ]  # fmt: skip
     env = os.environ | {"VISTORIA_GOOGLE_ENDPOINTS": f"bigquerystorage={server.storage_url}"}
+    server.storage.halt = 20_000
     with subprocess.Popen(
         words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as child:
-        while child.poll() is None and rows_of(ledger) < 5_000:
-            time.sleep(0.005)
-        child.kill()
+    ) as p:
+        while p.poll() is None and rows_of(ledger) < 10_000:
+            time.sleep(0.02)
+        p.kill()
+    server.storage.halt = None
+    server.storage.go.set()
     known = rows_of(ledger)
-    assert 5_000 <= known < 40_000
+    assert 10_000 <= known < 40_000
     subprocess.run(words, env=env, capture_output=True, check=True)
     assert rows_of(ledger) == 40_000
     assert rows_of(ledger, "count(DISTINCT observation_id)") == 40_000
