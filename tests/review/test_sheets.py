@@ -86,6 +86,7 @@ def test_there_and_back(ledger: Ledger, sample: Sample, tmp_path: Path, delimite
         rows[0] |= {"asset": " Sign ", "material": "", "leaning": "-"}
         rows[1] |= {"asset": "?", "material": "STEEL", "leaning": "Yes"}
         rows[2] |= {"asset": "", "material": "", "leaning": ""}
+        rows[3] |= {"asset": "?", "material": "", "leaning": ""}
 
     assert states(verdicts(ledger, sample)) == {"open"}
     fill(path, change, delimiter)
@@ -100,6 +101,7 @@ def test_there_and_back(ledger: Ledger, sample: Sample, tmp_path: Path, delimite
     assert not found[2, "asset"].right
     assert (found[2, "material"].value, found[2, "leaning"].value) == ("steel", True)
     assert {found[3, name].state for name in ("asset", "material", "leaning")} == {"open"}
+    assert all(found[4, name].unclear for name in ("asset", "material", "leaning"))
     again = decided(ledger, path)
     assert (again.decisions, again.same) == ((), 27)
 

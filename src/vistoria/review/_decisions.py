@@ -16,7 +16,7 @@ from vistoria.task.answer import Question, applies, parse, question
 
 _SHOWN = 20  # problems listed
 _PARTS = {"": 0, "before": 0, "after": 1}
-_UNCLEAR, _NOT = {"?"}, {"-", "n/a", "(does not apply)"}
+_UNCLEAR, _NOT = "?", {"-", "n/a", "(does not apply)"}
 _WORDS: Mapping[str, Value] = {"yes": True, "no": False, "true": True, "false": False}
 
 
@@ -125,10 +125,13 @@ def _row(
 ) -> list[Decision]:
     values: dict[str, Value] = {}
     found: list[Decision] = []
-    names = {field.name for field in fields}
     for field in fields:
+        text = row.cells.get(field.name, "")
+        doubtful = {one.field for one in found if one.verdict == "unclear"}
+        if not text and doubtful & field.only_if.keys():
+            text = _UNCLEAR  # who cannot tell a pole cannot tell of what it is made
         try:
-            decided = _cell(row.cells.get(field.name, ""), field, values, names)
+            decided = _cell(text, field, values)
         except _ProblemError as problem:
             problems.append(f"line {row.line}, {field.name}: {problem}")
             continue
@@ -141,11 +144,11 @@ def _row(
 
 
 def _cell(
-    text: str, field: Field, values: Mapping[str, Value], reviewed: set[str]
+    text: str, field: Field, values: Mapping[str, Value]
 ) -> tuple[Literal["value", "unclear"], Value] | None:
     """Verdict and value, or None for an empty cell; `values`: what was said of earlier fields."""
     conditions = tuple(field.only_if.items())
-    known = all(name in values for name in field.only_if) and field.only_if.keys() <= reviewed
+    known = field.only_if.keys() <= values.keys()
     ruled_out = bool(conditions) and known and not applies(conditions, values)
     if ruled_out:  # nobody has to write that the material of a sign does not apply
         if text and text.casefold() not in _NOT:
@@ -154,7 +157,7 @@ def _cell(
         return "value", None
     if not text:
         return None
-    if text in _UNCLEAR:
+    if text == _UNCLEAR:
         return "unclear", None
     if text.casefold() in _NOT and text not in field.choices:
         if not field.optional and (known or not conditions):
