@@ -32,8 +32,8 @@ def share_at_least(strata: Sequence[Stratum], *, confidence: float = 0.95) -> In
     """One-sided, as `at_least` but stratified: the share is at least `low`; `high` is 1.
 
     For certificates of accuracy: MOVER with Clopper-Pearson parts, whose lowest one-sided coverage
-    of an accuracy was 0.957 with 50 to 300 reviews in 252 worlds (of a class: 0.941). Raises UserError on
-    impossible counts or no rows.
+    of an accuracy was 0.957 with 50 to 300 reviews in 252 worlds (of a class: 0.941). Raises
+    UserError on impossible counts or no rows.
     """
     sizes, reviewed, counts = columns(strata)
     found = mover.stratified(counts, reviewed, sizes, 2 * check_confidence(confidence))
