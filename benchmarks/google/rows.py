@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.bars import VISTORIA, Bar, Process, at_least, at_most, exactly, run
@@ -119,12 +119,14 @@ def _kills(
             words, cwd=folder, env={**os.environ, **env}, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        while child.poll() is None and _known(ledger)[0] < point:
-            time.sleep(0.01)
+        while child.poll() is None and _asked(ledger, "max(ordinal)")[0] < point:
+            time.sleep(0.02)
         child.send_signal(signal.SIGKILL)
         killed += child.wait() == -signal.SIGKILL
     done = run(words, folder, env)
-    total, distinct, last = _known(ledger)
+    total, distinct, last = _asked(
+        ledger, "count(*)", "count(DISTINCT observation_id)", "max(ordinal)"
+    )
     yield exactly("kill -9: readers killed", killed, times)
     yield exactly("kill -9: exit code in the end", done.code, 0)
     yield exactly(f"kill -9: rows in the ledger, of {count:,}", total, count)
@@ -134,18 +136,18 @@ def _kills(
     yield exactly("kill -9: bytes billed again, of a result kept for a day", again, 0)
 
 
-def _known(ledger: Path) -> tuple[int, int, int]:
-    """Rows in a ledger, how many are different, and the highest ordinal."""
-    query = "SELECT count(*), count(DISTINCT observation_id), coalesce(max(ordinal), 0)"
+def _asked(ledger: Path, *what: str) -> tuple[int, ...]:
+    """What a ledger says of its observations; zeros before there are any."""
     if ledger.exists():
-        with suppress(sqlite3.Error):
-            db = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=10)
-            try:
-                found: tuple[int, int, int] = db.execute(f"{query} FROM observations").fetchone()
-                return found
-            finally:
-                db.close()
-    return 0, 0, 0
+        with suppress(sqlite3.Error), closing(_connected(ledger)) as db:
+            wanted = ", ".join(f"coalesce({each}, 0)" for each in what)
+            found: tuple[int, ...] = db.execute(f"SELECT {wanted} FROM observations").fetchone()
+            return found
+    return (0,) * len(what)
+
+
+def _connected(ledger: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=10)
 
 
 def _read(address: str, env: Mapping[str, str]) -> Process:
