@@ -1,6 +1,6 @@
 """What a run came to: numbers, the table of labels, and how to show them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -9,23 +9,33 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vistoria.engine import Plan, Report
+from vistoria.engine import Plan, Report, others
 from vistoria.errors import MissingExtra
-from vistoria.ledger import Costs, Ledger, Summary
+from vistoria.ledger import Costs, Job, Ledger, Summary
 from vistoria.pricing import Ceiling, Money, format_money
 from vistoria.progress import duration, rate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Result", "cost_document", "cost_facts", "reasons", "shown", "usd"]
+__all__ = [
+    "Result",
+    "cost_document",
+    "cost_facts",
+    "job_document",
+    "job_facts",
+    "reasons",
+    "shown",
+    "usd",
+    "version_facts",
+]
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Result:
     """A run that was worked on: `plan` is what it had to do, `report` what this session did,
-    `summary` where the run stands now, `costs` what it has cost, of at most `ceiling`; all labels
-    are in `ledger`."""
+    `summary` where the run stands now, `costs` what it has cost, of at most `ceiling`; `jobs` are
+    its batch jobs that go on; all labels are in `ledger`."""
 
     plan: Plan
     report: Report
@@ -33,6 +43,7 @@ class Result:
     costs: Costs
     ledger: Path
     ceiling: Ceiling = Ceiling()  # noqa: RUF009 - frozen
+    jobs: tuple[Job, ...] = ()
 
     @classmethod
     def read(cls, ledger: Ledger, plan: Plan, report: Report, ceiling: Ceiling) -> Self:
@@ -41,6 +52,7 @@ class Result:
         return cls(
             plan=plan, report=report, summary=summary, costs=costs,
             ledger=ledger.path, ceiling=ceiling,
+            jobs=ledger.jobs.all(plan.run.run_id, live=True),
         )  # fmt: skip
 
     def table(self, *, only: Literal["answered", "failed"] | None = None) -> pa.Table:
@@ -85,6 +97,8 @@ class Result:
         if summary.pending:
             goes_on = "" if report.outcome == "stopped" else "; the same command goes on with them"
             yield "not asked", f"{summary.pending:,}{goes_on}"
+        yield from job_facts(self.jobs)
+        yield from version_facts(summary)
         if before := plan.total - plan.pending:
             yield "before", f"{before:,} done earlier and not asked again"
         if report.copied:
@@ -117,6 +131,7 @@ class Result:
             "answered": summary.answered,
             "failed": dict(summary.failed),
             "pending": summary.pending,
+            "jobs": [job_document(job) for job in self.jobs],
             "unanswerable_fields": list(self.plan.unanswerable),
             "input_tokens": summary.input_tokens,
             "output_tokens": summary.output_tokens,
@@ -152,6 +167,44 @@ class Result:
             for label, text in self.facts()
         )
         return f"<table><caption>{escape(self.heading)}</caption>{rows}</table>"
+
+
+def job_facts(jobs: Sequence[Job]) -> Iterator[tuple[str, str]]:
+    """`1 batch job goes on at the service: …`, of jobs under way, and what to do about them."""
+    if not jobs:
+        return
+    many = f"{len(jobs):,} batch jobs go" if len(jobs) > 1 else "1 batch job goes"
+    rows = sum(job.rows for job in jobs)
+    done = sum(job.done_rows or 0 for job in jobs)
+    so_far = f", {done:,} of them done" if done else ""
+    text = (
+        f"{many} on at the service with {rows:,} rows{so_far}; the same command collects the "
+        "answers, `vistoria jobs` shows them, `vistoria jobs --cancel` ends them"
+    )
+    yield "under way", text
+
+
+def job_document(job: Job) -> dict[str, Any]:
+    """A batch job as JSON values."""
+    return {
+        "name": job.name,
+        "run": job.run_id,
+        "state": job.said if job.state in ("submitted", "done") else job.state,
+        "collected": job.state == "done",
+        "rows": job.rows,
+        "done": job.done_rows,
+        "resource": job.resource,
+        "detail": job.detail,
+        "made_at": job.made_at,
+        "submitted_at": job.submitted_at,
+        "ended_at": job.ended_at,
+    }
+
+
+def version_facts(summary: Summary) -> Iterator[tuple[str, str]]:
+    """That another model answered than the one that was asked."""
+    if found := others(summary.run.model, summary.model_versions):
+        yield "rerouted", f"{', '.join(found)} answered in place of {summary.run.model}"
 
 
 def cost_facts(

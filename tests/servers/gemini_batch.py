@@ -20,6 +20,7 @@ from aiohttp import web
 from tests.servers._gemini_check import read_call, refused
 from tests.servers._google_bodies import BODIES, body
 from tests.servers._model import Behaviour, Call, Fault, RefusedRequest
+from tests.servers.bigquery_data import Name, Warehouse
 from tests.servers.bucket import BucketServer
 from tests.servers.gemini import MODELS, GeminiServer
 from tests.servers.token import TokenServer
@@ -64,15 +65,16 @@ class BatchServer(GeminiServer):
 
     def __init__(
         self, bucket: BucketServer, *, tokens: TokenServer | None = None, page: int = 100,
-        behaviour: Behaviour | None = None, port: int = 0,
+        behaviour: Behaviour | None = None, port: int = 0, data: Warehouse | None = None,
     ) -> None:  # fmt: skip
-        """`page`: the most jobs in one answer of a list."""
+        """`page`: the most jobs in one answer of a list. `data`: BigQuery's, for jobs over
+        tables of requests."""
         super().__init__(behaviour, tokens=tokens, record=False, port=port)
         self.jobs: list[BatchRecord] = []
         self.scripts: deque[Script] = deque()
         self.creations: deque[str | threading.Event] = deque()
         self.looks = 0
-        self._bucket, self._page = bucket, page
+        self._bucket, self._page, self._data = bucket, page, data
         self._running: set[asyncio.Task[None]] = set()
 
     def add_routes(self, app: web.Application) -> None:
@@ -110,14 +112,26 @@ class BatchServer(GeminiServer):
         if model not in MODELS:
             _refuse(404, "NOT_FOUND", f"Publisher Model `{given.get('model')}` was not found.")
         source, target = given["inputConfig"], given["outputConfig"]
+        if source["instancesFormat"] == target["predictionsFormat"] == "bigquery":
+            self._check_table(parent, source["bigquerySource"]["inputUri"])
+            return model
         uris = source["gcsSource"]["uris"]
         fits = source["instancesFormat"] == target["predictionsFormat"] == "jsonl"
         if not fits or len(uris) != 1 or not given.get("displayName"):
             _refuse(400, "INVALID_ARGUMENT", "The batch job's configuration is invalid.")
         if uris[0] not in self._bucket.names(uris[0]):
             _refuse(400, "FAILED_PRECONDITION", f"Cannot read {uris[0]}.")
-        assert parent
         return model
+
+    def _check_table(self, parent: str, uri: str) -> None:
+        """In a single region, the one where the job runs."""
+        assert self._data is not None
+        name = _name(uri)
+        place = self._data.location(name.project, name.dataset)
+        if place.upper() in ("US", "EU") or place != parent.rpartition("/")[2]:
+            said = f"The dataset is in {place}, which this job cannot read."
+            _refuse(400, "INVALID_ARGUMENT", said)
+        self._data.find(name.project, name.dataset, name.table)
 
     def _started(self, parent: str, given: dict[str, Any], model: str) -> BatchRecord:
         now = datetime.now(UTC).isoformat()
@@ -194,8 +208,7 @@ class BatchServer(GeminiServer):
     def _answer_all(self, job: BatchRecord, model: str) -> None:
         """Writes results as the real service does: into a folder of its own below the prefix."""
         document, dice = job.document, random.Random(len(self.jobs))
-        source = self._bucket.path(document["inputConfig"]["gcsSource"]["uris"][0])
-        lines = source.read_bytes().splitlines()
+        lines = self._lines(document["inputConfig"])
         job.rows = len(lines)
         if job.rows > _MAXIMUM:
             document["error"] = {"code": 3, "message": f"more than {_MAXIMUM} rows"}
@@ -207,10 +220,38 @@ class BatchServer(GeminiServer):
         moved = dice.sample(range(len(out)), int(len(out) * job.script.disorder))
         for place, line in zip(sorted(moved), [out[i] for i in moved], strict=True):
             out[place] = line
-        prefix = document["outputConfig"]["gcsDestination"]["outputUriPrefix"]
-        folder = f"{prefix}/prediction-model-2026-11-22T10:00:00.000000Z"
-        document["outputInfo"] = {"gcsOutputDirectory": folder}
-        self._bucket.path(f"{folder}/predictions.jsonl").write_bytes(b"".join(out))
+        self._write(document, out)
+
+    def _lines(self, source: dict[str, Any]) -> list[bytes]:
+        if "gcsSource" in source:
+            return self._bucket.path(source["gcsSource"]["uris"][0]).read_bytes().splitlines()
+        assert self._data is not None
+        name = _name(source["bigquerySource"]["inputUri"])
+        found = self._data.cursor().sql(f"SELECT key, request FROM {name.sql}").fetchall()
+        return [
+            json.dumps({"key": key, "request": json.loads(request)}).encode()
+            for key, request in found
+        ]
+
+    def _write(self, document: dict[str, Any], out: list[bytes]) -> None:
+        target = document["outputConfig"]
+        if "gcsDestination" in target:
+            prefix = target["gcsDestination"]["outputUriPrefix"]
+            folder = f"{prefix}/prediction-model-2026-11-22T10:00:00.000000Z"
+            document["outputInfo"] = {"gcsOutputDirectory": folder}
+            self._bucket.path(f"{folder}/predictions.jsonl").write_bytes(b"".join(out))
+            return
+        assert self._data is not None
+        name = _name(target["bigqueryDestination"]["outputUri"])
+        columns = ("key", "request", "response", "status")
+        fields = [{"name": c, "type": "STRING", "mode": "NULLABLE"} for c in columns]
+        self._data.create(name, fields)
+        rows = [json.loads(line) for line in out]
+        texts = [
+            {c: row[c] if isinstance(row[c], str) else json.dumps(row[c]) for c in columns}
+            for row in rows
+        ]
+        self._data.insert(name, texts)
 
     def _results(
         self, job: BatchRecord, model: str, lines: list[bytes], dice: random.Random
@@ -220,7 +261,7 @@ class BatchServer(GeminiServer):
             if dice.random() < script.missing:
                 continue
             given = json.loads(line)
-            assert set(given) == {"request"}, "Vertex AI drops what is beside the request"
+            assert set(given) <= {"request", "key"}
             status, response = self._one(given["request"], model, dice.random() < script.invalid)
             if response is None:
                 continue
@@ -273,6 +314,10 @@ class MaximalServer(BatchServer):
         tokens, thoughts = int(call.context["max_output_tokens"]), 0
         call = Call(image=call.image, schema=call.schema, body=request, context=context)
         return super()._bill(call, tokens, answer, thoughts=thoughts, answered=answered)
+
+
+def _name(uri: str) -> Name:
+    return Name(*uri.removeprefix("bq://").split("."))
 
 
 def _text(response: web.Response) -> str:

@@ -17,6 +17,8 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "failed": {"fg": "red"},
     "not asked": {"fg": "yellow"},
     "left out": {"fg": "yellow"},
+    "under way": {"fg": "yellow"},
+    "rerouted": {"fg": "yellow"},
 }
 
 

@@ -1,9 +1,9 @@
 """Show where runs stand, also while one is at work.
 
 Without --run: a table of all runs when there are several, then the one worked on last in detail:
-answered, failed by reason, tokens, cost, calls in flight, and how often each field has which
-value. With --json also the cost of each field (each call is paid for in equal parts by the fields
-that it asked) and of all runs of the same model and task.
+answered, failed by reason, tokens, cost, calls in flight, batch jobs, and how often each field has
+which value. With --json also the cost of each field (each call is paid for in equal parts by the
+fields that it asked) and of all runs of the same model and task.
 
 Examples:
     vistoria status
@@ -21,9 +21,17 @@ from vistoria.cli import _settings
 from vistoria.cli._command import Command
 from vistoria.cli._counts import FieldCount, count_fields
 from vistoria.cli._talk import as_json, put_facts, put_json, put_table
-from vistoria.ledger import Costs, Ledger, Run, RunState, Summary
+from vistoria.ledger import Costs, Job, Ledger, Run, RunState, Summary
 from vistoria.pricing import Spend, format_money
-from vistoria.result import cost_document, cost_facts, reasons, shown, usd
+from vistoria.result import (
+    cost_document,
+    cost_facts,
+    job_document,
+    reasons,
+    shown,
+    usd,
+    version_facts,
+)
 
 
 class _Standing(NamedTuple):
@@ -34,6 +42,7 @@ class _Standing(NamedTuple):
     summary: Summary
     costs: Costs
     cost_document: Mapping[str, Any]
+    jobs: tuple[Job, ...]
 
 
 @click.command("status", cls=Command, help=__doc__)
@@ -81,8 +90,9 @@ def _standings(ledger: Ledger, runs: Sequence[Run]) -> list[_Standing]:
                 "usd_of_model": usd(of_model.money),
                 "usd_of_task": usd(of_task.money),
             }
-            standing = _Standing(run, ledger.state(run), ledger.summary(run), costs, document)
-            found.append(standing)
+            jobs = ledger.jobs.all(run.run_id)
+            summary = ledger.summary(run)
+            found.append(_Standing(run, ledger.state(run), summary, costs, document, jobs))
     return found
 
 
@@ -126,12 +136,25 @@ def _facts(one: _Standing, counts: Sequence[FieldCount], ledger: Path) -> Iterat
     if tokens := summary.input_tokens + summary.output_tokens:
         yield "tokens", f"{tokens:,} ({summary.input_tokens:,} in, {summary.output_tokens:,} out)"
     yield from cost_facts(one.costs)
+    yield from _job_facts(one.jobs)
     if summary.model_versions:
         yield "answered by", ", ".join(summary.model_versions)
+    yield from version_facts(summary)
     yield "ledger", shown(ledger)
     yield "", ""
     for count in counts:
         yield count.name, str(count)
+
+
+def _job_facts(jobs: Sequence[Job]) -> Iterator[tuple[str, str]]:
+    """A line for each that goes on; of those that are done, how many."""
+    if over := [job for job in jobs if not job.live]:
+        yield "batch jobs", f"{len(over):,} done, {sum(job.rows for job in over):,} rows"
+    for job in jobs:
+        if job.live:
+            done = f", {job.done_rows:,} done" if job.done_rows else ""
+            said = job.said if job.state == "submitted" else "not submitted yet"
+            yield "batch job", f"{job.name}: {said}, {job.rows:,} rows{done}"
 
 
 def _document(one: _Standing) -> dict[str, Any]:
@@ -154,6 +177,7 @@ def _document(one: _Standing) -> dict[str, Any]:
         "input_tokens": summary.input_tokens,
         "output_tokens": summary.output_tokens,
         "cost": one.cost_document,
+        "jobs": [job_document(job) for job in one.jobs],
     }
 
 

@@ -1,6 +1,6 @@
 """Runs a task over a source: plan what is missing, ask, record. Knows no screen and no provider."""
 
-from vistoria.engine.batch import BatchSettings, work_in_batches
+from vistoria.engine.batch import BatchSettings, batches_of, work_in_batches
 from vistoria.engine.binomial import Share
 from vistoria.engine.forecast import Average, Forecast, average, forecast
 from vistoria.engine.loading import Load
@@ -8,6 +8,7 @@ from vistoria.engine.local import Limits, Report, work_through
 from vistoria.engine.pilot import draw
 from vistoria.engine.plan import Ask, Choice, Plan, make_plan, plan_part
 from vistoria.engine.sizing import Difference, Size, acceptable, differences, sizes
+from vistoria.engine.versions import others
 
 __all__ = [
     "Ask",
@@ -24,10 +25,12 @@ __all__ = [
     "Size",
     "acceptable",
     "average",
+    "batches_of",
     "differences",
     "draw",
     "forecast",
     "make_plan",
+    "others",
     "plan_part",
     "sizes",
     "work_in_batches",

@@ -32,12 +32,12 @@ from vistoria.errors import AnswerLost, RunStopped, ServiceDown, UserError, firs
 from vistoria.events import JobChanged, Settled, Sink, Spent, Started, Stopping
 from vistoria.ledger import Job, Ledger, Outcome
 from vistoria.ledger import Settled as SettledRow
-from vistoria.models import Batching, BatchJob
+from vistoria.models import Batches, Batching, BatchJob, Model
 from vistoria.pricing import load_prices
 from vistoria.records import Attempt, BatchLimits
 from vistoria.task import Task
 
-__all__ = ["BatchSettings", "work_in_batches"]
+__all__ = ["BatchSettings", "batches_of", "work_in_batches"]
 
 _FIRST = 5.0  # seconds between the first looks at a job; they become rarer
 _TRIES = 3  # jobs that a row without an answer goes into, at the most
@@ -65,14 +65,19 @@ async def work_in_batches(
     Setting `stop` ends the session; jobs under way go on. Raises UserError when the model takes no
     batch jobs, when another process works on those of this ledger, or when a person must act.
     """
-    if ask.model.capabilities.batch is None:
-        raise UserError(
-            f"{ask.model.name!r} takes no batch jobs as it is set up; run without batch. For "
-            "Gemini they need Vertex AI in a Cloud project: set `project`"
-        )
     session = _Session(plan, ledger, ask, load, settings, emit, stop)
     with ledger.jobs.alone() as folder:
         return await session.run(folder)
+
+
+def batches_of(model: Model) -> Batches:
+    """The service of a model's batch jobs; raises UserError where it has none."""
+    if model.capabilities.batch is None:
+        raise UserError(
+            f"{model.name!r} takes no batch jobs as it is set up; run without batch. For Gemini "
+            "they need Vertex AI in a Cloud project: set `project`"
+        )
+    return cast("Batching", model).batches()
 
 
 class _Session:
@@ -83,7 +88,7 @@ class _Session:
         limits = self._limits = settings.limits
         self._plan, self._ledger, self._ask = plan, ledger, ask
         self._settings, self._emit, self._stop, self._folder = settings, emit, stop, Path()
-        model = self._model = cast("Batching", ask.model)
+        model = self._model = ask.model
         self._report = Report()
         self._versions = Versions(model.name, emit)
         self._tab = Tab(
@@ -94,7 +99,7 @@ class _Session:
             limits.ceiling.check(model.name, self._tab.most(group.task, None, None))
         before = ledger.spending(plan.run.run_id) + limits.already
         self._before = before.money or 0
-        self._service = Patient(model.batches(), limits.patience, settings.poll, emit)
+        self._service = Patient(batches_of(model), limits.patience, settings.poll, emit)
         self._awaited = Awaited()
         tries = 1 + min(limits.retries, _TRIES - 1)
         self._collector = Collector(ledger, self._service, self._tab, self._awaited, tries)
@@ -232,7 +237,7 @@ class _Session:
         """Goes on with a job of an earlier session."""
         file = self._folder / f"{job.name}.jsonl"
         if job.state == "ready":
-            known = await self._service.call(lambda: self._service.batches.find(job.name))
+            known = await self._service.search(job)
             if known is not None:
                 job = self._submitted(job, known, file)
             elif not self._settings.submit:
@@ -317,7 +322,7 @@ class _Session:
             raise found.mend
         if isinstance(told.error, UserError):
             raise told.error
-        if told.state == "cancelled":
+        if told.state == "cancelled" and self._settings.submit:
             raise RunStopped(f"{job.name} was cancelled; the same command asks the rest again")
         self._stalls = 0 if found.results else self._stalls + 1
         if self._stalls == _STALLS:

@@ -48,6 +48,14 @@ class Patient:
         self.emit(Retrying(reason=reason, wait=error.retry_after))
         return True if error.retry_after is None else error.retry_after
 
+    async def search(self, job: Job) -> BatchJob | None:
+        """A job that may just have been made: looked for several times, as lists may lag behind."""
+        for part in _LOOKS:
+            await anyio.sleep(part * self.poll)
+            if made := await self.call(lambda: self.batches.find(job.name)):
+                return made
+        return None
+
     async def submit(self, job: Job, file: Path) -> BatchJob:
         """The job, found by its name or else made of this file."""
         known = await self.call(lambda: self.batches.find(job.name))
@@ -62,8 +70,7 @@ class Patient:
         try:
             return await self.batches.submit(job.name)
         except TransientError as error:
-            for part in _LOOKS if error.outcome_unknown else ():
-                await anyio.sleep(part * self.poll)
-                if made := await self.call(lambda: self.batches.find(job.name)):
-                    return made
-            raise
+            made = await self.search(job) if error.outcome_unknown else None
+            if made is None:
+                raise
+            return made

@@ -4,7 +4,7 @@ from vistoria.ledger._calls import Call, Refusal
 from vistoria.ledger._costs import Costs
 from vistoria.ledger._decisions import Certificate
 from vistoria.ledger._evidence import Past, Scope
-from vistoria.ledger._jobs import Job, JobRow, OpenRow, Settled
+from vistoria.ledger._jobs import Job, JobRow, Jobs, OpenRow, Settled
 from vistoria.ledger._ledger import Ledger
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._repeats import Repeat
@@ -28,6 +28,7 @@ __all__ = [
     "Field",
     "Job",
     "JobRow",
+    "Jobs",
     "Ledger",
     "Method",
     "OpenRow",

@@ -1,4 +1,4 @@
-"""Batch jobs of Gemini on Vertex AI: `batchPredictionJobs` over files in Cloud Storage.
+"""Batch jobs of Gemini on Vertex AI: `batchPredictionJobs` over files, or tables of requests.
 
 A job has a number that Google gives; what we fix beforehand is its display name, by which it is
 looked up before it is created, so that a crash between the two makes no second one.
@@ -20,10 +20,10 @@ from vistoria.errors import (
     VistoriaError,
 )
 from vistoria.models._batch import BatchJob, BatchResult, BatchRow, BatchState
-from vistoria.models._bucket import Bucket
-from vistoria.models._gemini_batch_lines import read_row, write_row
+from vistoria.models._gemini_batch_lines import mark_of
 from vistoria.models._gemini_request import Request
 from vistoria.models._gemini_service import Service
+from vistoria.models._gemini_staging import Staging
 from vistoria.models._google_errors import google_error
 from vistoria.models._http import Answer, Http
 from vistoria.records import Picture
@@ -48,20 +48,22 @@ class GeminiBatches:
     """The batch jobs of one model in one project and location."""
 
     def __init__(
-        self, service: Service, http: Http, request: Request, bucket: Bucket,
+        self, service: Service, http: Http, request: Request, staging: Staging,
         labels: Mapping[str, str], *, keep: bool,
     ) -> None:  # fmt: skip
-        """`bucket`: where files go. `keep`: leave them there when a job is done."""
+        """`staging`: where rows and results go. `keep`: leave them there when a job is done."""
         self._service, self._http, self._request = service, http, request
-        self._bucket, self._labels, self._keep = bucket, labels, keep
+        self._staging, self._labels, self._keep = staging, labels, keep
 
-    def row(self, task: Task, picture: Picture, key: str, correction: str | None) -> BatchRow:  # noqa: ARG002 - Vertex AI hands no key back
+    def row(self, task: Task, picture: Picture, key: str, correction: str | None) -> BatchRow:
         """See `models.Batches`, as for all of these."""
-        return write_row(self._request, task, picture, correction)
+        request = self._request.encoded(task, picture, correction)
+        return BatchRow(self._staging.line(key, request), mark_of(picture))
 
     async def upload(self, name: str, file: Path) -> None:
-        """The rows, as one JSONL file."""
-        await self._bucket.put(f"{name}/input.jsonl", file)
+        """To where the job will find it."""
+        place = await self._place()
+        await self._staging.put(name, file, place["parent"].rpartition("/")[2])
 
     async def find(self, name: str) -> BatchJob | None:
         """Among the jobs of the project and location, by display name."""
@@ -79,17 +81,12 @@ class GeminiBatches:
 
     async def submit(self, name: str) -> BatchJob:
         """On the file uploaded under this name."""
+        source, target = self._staging.places(name)
         body: dict[str, Any] = {
             "displayName": name,
             "model": (await self._place())["model"],
-            "inputConfig": {
-                "instancesFormat": "jsonl",
-                "gcsSource": {"uris": [self._bucket.address(f"{name}/input.jsonl")]},
-            },
-            "outputConfig": {
-                "predictionsFormat": "jsonl",
-                "gcsDestination": {"outputUriPrefix": self._bucket.address(f"{name}/output")},
-            },
+            "inputConfig": source,
+            "outputConfig": target,
         }
         if self._labels:
             body["labels"] = dict(self._labels)
@@ -102,23 +99,21 @@ class GeminiBatches:
         except _NoJob:
             return None
 
-    async def results(self, name: str, resource: str) -> AsyncIterator[BatchResult]:  # noqa: ARG002
-        """From whatever files the job has written so far; lines that cannot be read are left out,
-        and their rows count as missing."""
+    async def results(self, name: str, resource: str) -> AsyncIterator[BatchResult]:
+        """From whatever the job has written so far."""
+        del resource
         asked = (await self._place())["model"].rpartition("/")[2]
-        async for line in self._bucket.lines(f"{name}/output", ".jsonl"):
-            found = read_row(line, asked) if line.strip() else None
-            if found is not None:
-                yield found
+        async for found in self._staging.results(name, asked):
+            yield found
 
     async def cancel(self, resource: str) -> None:
         """Google ends it some time later."""
         await self._call("POST", f"/{resource.rpartition('/')[2]}:cancel", {})
 
     async def clear(self, name: str) -> None:
-        """Both files, unless they are to be kept."""
+        """Rows and results, unless they are to be kept."""
         if not self._keep:
-            await self._bucket.remove(f"{name}/")
+            await self._staging.remove(name)
 
     async def _place(self) -> Mapping[str, str]:
         """base, parent and model of the service's addresses."""

@@ -3,6 +3,7 @@
 On Vertex AI a line of results repeats its request and carries nothing else of ours: keys beside
 the request are dropped, and a label per row is what Google advises against, since labels go to the
 bill. So a row is known by what its request shows the model: the picture's address, or its bytes.
+In a table of BigQuery a column of ours is passed through: there the key comes back.
 """
 
 import json
@@ -14,44 +15,53 @@ from hashlib import md5
 from typing import Any
 
 from vistoria.errors import TransientError, VistoriaError
-from vistoria.models._batch import BatchResult, BatchRow
+from vistoria.models._batch import BatchResult
 from vistoria.models._gemini_reply import reply_of
-from vistoria.models._gemini_request import Request
 from vistoria.models._google_errors import google_error
 from vistoria.models._http import Answer
 from vistoria.records import Picture, Reply
-from vistoria.task import Task
 
 
-def write_row(request: Request, task: Task, picture: Picture, correction: str | None) -> BatchRow:
-    """The line that asks about one picture."""
-    line = b'{"request":' + request.encoded(task, picture, correction) + b"}\n"
-    return BatchRow(line, _mark(picture.uri.encode() if picture.data is None else picture.data))
+def mark_of(picture: Picture) -> int:
+    """64 bits that name what a request about this picture carries."""
+    return _mark(picture.uri.encode() if picture.data is None else picture.data)
 
 
-def read_row(line: bytes, asked: str) -> BatchResult | None:
-    """The result that a line holds; None for a line that is none. `asked`: the model's name."""
+def read_line(line: bytes, asked: str) -> BatchResult | None:
+    """The result that a line of a file holds; None for a line that is none. `asked`: the model's
+    name."""
     try:
         given = json.loads(line)
-        request = given["request"]
-        request = json.loads(request) if isinstance(request, str) else request
-        uri, shown = _shown(request)
+        uri, shown = _shown(given["request"])
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
     return BatchResult(None, _mark(shown), outcome_of(given, asked, uri), _when(given))
+
+
+def read_row(row: Mapping[str, Any], asked: str) -> BatchResult | None:
+    """The same of a row of a table, which bears our key."""
+    try:
+        uri, _ = _shown(json.loads(row["request"]))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        uri = ""
+    key = row.get("key")
+    return BatchResult(str(key), None, outcome_of(row, asked, uri), _when(row)) if key else None
 
 
 def outcome_of(given: Mapping[str, Any], asked: str, uri: str) -> Reply | VistoriaError:
     """What became of a row: `status` is empty, or says why there is no `response`. `uri`: of its
     picture, if it went by reference."""
     response, status = given.get("response"), given.get("status") or ""
-    response = json.loads(response) if isinstance(response, str) and response else response
     try:
+        response = json.loads(response) if isinstance(response, str) and response else response
         if response and (not status or "candidates" in response or "promptFeedback" in response):
             return reply_of(response, asked)
         return _refusal(str(status), asked, uri)
     except VistoriaError as error:
         return error
+    except ValueError as error:
+        said = f"Gemini's answer is cut or malformed: {error}"
+        return TransientError(said, outcome_unknown=True)
 
 
 def _refusal(status: str, asked: str, uri: str) -> VistoriaError:

@@ -23,7 +23,6 @@ from pydantic import Field as Setting
 
 from vistoria.errors import ConfigError, ObservationError, TransientError
 from vistoria.models._batch import Batches
-from vistoria.models._bucket import Bucket
 from vistoria.models._gemini_batch import GeminiBatches
 from vistoria.models._gemini_family import (
     Family,
@@ -35,6 +34,8 @@ from vistoria.models._gemini_family import (
 from vistoria.models._gemini_reply import read_reply
 from vistoria.models._gemini_request import Request
 from vistoria.models._gemini_service import Access, find_service, shared_options
+from vistoria.models._gemini_staging import Files, Staging
+from vistoria.models._gemini_tables import Tables
 from vistoria.models._gemini_tuned import tuned_model
 from vistoria.models._google_errors import google_error
 from vistoria.models._http import Http
@@ -72,9 +73,9 @@ class GeminiOptions(Options):
     labels: dict[str, str] = Setting(default_factory=dict)
     """For the bill; Vertex AI only."""
     staging: str | None = None
-    """A folder in Cloud Storage for the files of batch jobs: `gs://bucket/folder`."""
+    """For the rows of batch jobs: `gs://bucket/folder`, or a data set `bq://project.dataset`."""
     keep_staging: bool = False
-    """Leave those files there when a job is done."""
+    """Leave those there when a job is done."""
     batch_rows: Annotated[int | None, Setting(ge=1)] = None
     """Rows of one batch job, at the most; None: as many as Google takes."""
     timeout: Annotated[float, Setting(gt=0)] = 120.0
@@ -165,9 +166,13 @@ class Gemini:
                 'they run: set staging = "gs://bucket/folder" in [model], or '
                 "-o staging=gs://bucket/folder"
             )
-        bucket = Bucket(staging, self._headers)
+        place: Staging = (
+            Tables(staging, self._options.project)
+            if staging.startswith("bq:")
+            else Files(staging, self._headers)
+        )
         return GeminiBatches(
-            self._service, self._http, self._request, bucket, labels,
+            self._service, self._http, self._request, place, labels,
             keep=self._options.keep_staging,
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from typing import TextIO
 
 from vistoria.progress._tally import Tally
-from vistoria.progress._words import duration, money, percent, rate
+from vistoria.progress._words import batch_jobs, duration, money, percent, rate
 
 
 class PlainScreen:
@@ -46,10 +46,21 @@ def line(tally: Tally) -> str:
         parts.append(f"{tally.failed.total():,} failed")
     if tally.retries:
         parts.append(f"{tally.retries.total():,} retries")
+    parts += _service(tally)
+    if tally.stopping:
+        parts.append(f"stopping ({tally.stopping})")
+    return ", ".join(parts)
+
+
+def _service(tally: Tally) -> list[str]:
+    """What the service is at."""
+    parts = []
+    if tally.under_way:
+        parts.append(batch_jobs(tally.under_way))
+    if tally.answering:
+        parts.append(f"answered by {', '.join(tally.answering)} instead")
     if tally.at_once:
         parts.append(f"{tally.at_once:,} at once")
     if tally.outage:
         parts.append(f"waiting: {tally.outage}")
-    if tally.stopping:
-        parts.append(f"stopping ({tally.stopping})")
-    return ", ".join(parts)
+    return parts

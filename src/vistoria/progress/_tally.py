@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from vistoria.events import (
     Event,
+    JobChanged,
     LimitChanged,
+    Rerouted,
     Retrying,
     Scanned,
     Settled,
@@ -16,6 +18,7 @@ from vistoria.events import (
 )
 
 _WINDOW = 30.0  # seconds over which the rate is taken
+_UNDER_WAY = frozenset({"uploading", "queued", "running", "collecting"})
 _STEP = 0.5  # seconds between two marks in that window
 
 
@@ -24,8 +27,9 @@ class Tally:
 
     `rows`: read so far. `pending` is None until the source has been read. `retries` counts calls
     repeated for a passing reason; `at_once` is the number of calls at once that a service takes,
-    and `outage` what it says while nothing gets through; `bill` is None
-    until something was billed; `stopping` says why no new work is taken.
+    and `outage` what it says while nothing gets through; `bill` is None until something was
+    billed; `jobs` are batch jobs by name; `answering` names models that answered in place of the
+    one asked; `stopping` says why no new work is taken.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -40,6 +44,8 @@ class Tally:
         self.at_once: int | None = None
         self.outage: str | None = None
         self.bill: Spent | None = None
+        self.jobs: dict[str, JobChanged] = {}
+        self.answering: list[str] = []
         self.stopping: str | None = None
         self._clock = clock
         self._marks: deque[tuple[float, int]] = deque([(clock(), 0)])
@@ -60,6 +66,10 @@ class Tally:
                 self.at_once, self.outage = event.concurrency, event.outage
             case Spent():
                 self.bill = event
+            case JobChanged():
+                self.jobs[event.name] = event
+            case Rerouted():
+                self.answering.append(event.answered)
             case Stopping():
                 self.stopping = event.reason
 
@@ -76,6 +86,11 @@ class Tally:
             self._marks.append((now, self.settled))
             while len(self._marks) > 2 and now - self._marks[0][0] > _WINDOW:
                 self._marks.popleft()
+
+    @property
+    def under_way(self) -> list[JobChanged]:
+        """The batch jobs that are not over."""
+        return [job for job in self.jobs.values() if job.state in _UNDER_WAY]
 
     @property
     def settled(self) -> int:

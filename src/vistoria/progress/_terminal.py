@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vistoria.progress._tally import Tally
-from vistoria.progress._words import duration, money, percent, rate, short
+from vistoria.progress._words import batch_jobs, duration, money, percent, rate, short
 
 _WIDTH = 100  # a bar across a wide screen is no easier to read
 
@@ -69,6 +69,10 @@ class TerminalScreen:
             parts.append(Text(f"{short(tally.tokens)} tokens", "dim"))
         if tally.bill:
             parts.append(Text(money(tally.bill, tally.projected)))
+        if tally.under_way:
+            parts.append(Text(batch_jobs(tally.under_way), "cyan"))
+        if tally.answering:
+            parts.append(Text(f"answered by {', '.join(tally.answering)} instead", "yellow"))
         if tally.at_once:
             parts.append(Text(f"{tally.at_once:,} at once", "dim"))
         if tally.outage:

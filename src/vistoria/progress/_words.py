@@ -1,6 +1,8 @@
 """Numbers as a person reads them."""
 
-from vistoria.events import Spent
+from collections.abc import Sequence
+
+from vistoria.events import JobChanged, Spent
 from vistoria.pricing import format_money
 
 
@@ -39,6 +41,17 @@ def money(bill: Spent, projected: int | None) -> str:
     if projected is not None:
         parts += f" of about {format_money(projected)}"
     return parts if bill.most is None else f"{parts}, at most {format_money(bill.most)}"
+
+
+def batch_jobs(jobs: Sequence[JobChanged]) -> str:
+    """`2 jobs: 80,000 rows running (12,000 done), 50,000 queued`."""
+    parts = []
+    for state in sorted({job.state for job in jobs}):
+        of_state = [job for job in jobs if job.state == state]
+        done = sum(job.done or 0 for job in of_state)
+        so_far = f" ({done:,} done)" if done and state == "running" else ""
+        parts.append(f"{sum(job.rows for job in of_state):,} rows {state}{so_far}")
+    return f"{len(jobs):,} job{'s' * (len(jobs) > 1)}: {', '.join(parts)}"
 
 
 def percent(part: int, whole: int) -> str:
