@@ -64,8 +64,8 @@ def test_without_a_terminal_it_says_what_to_give() -> None:
 
 def test_on_a_terminal_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vistoria.cli._google.sys.stdin", _Terminal())
-    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: next(answers))
     answers = iter(["proj-1", "", "eu", ""])
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: next(answers))
     google = __import__("vistoria.cli._google", fromlist=["x"]).google_settings({}, source=None)
     assert google == {"region": "global", "project": "proj-1", "location": "eu"}
 

@@ -28,7 +28,6 @@ def test_makes_the_linked_data_set_once(cloud: Cloud, tables: Path) -> None:
     first = subscribe("--customer", "12-34")
     assert first.exit_code == 0, first.output
     assert "subscribed now" in first.stdout
-    assert "3 listings" in first.stderr, "pages are read to the end"
     assert "cropped, panoramas" in first.stdout
     source = "bigquery://proj-1.imagery_insights___us.cropped_observations_latest"
     assert f"vistoria init --google --source {source}" in first.stderr
@@ -51,9 +50,18 @@ def test_the_only_listing_needs_no_customer(cloud: Cloud, tables: Path) -> None:
 
 
 def test_lists_what_there_is(cloud: Cloud, tables: Path) -> None:
-    cloud.hub.publish(EXCHANGE, LISTING, tables)
-    assert subscribe("--list").stdout.splitlines()[1].startswith(LISTING + "\t")
+    for number in range(5):
+        cloud.hub.publish(EXCHANGE, f"imagery_insights_{number}__us", tables)
+    assert len(json.loads(subscribe("--list", "--json").stdout)) == 5, "pages are read to the end"
+    assert subscribe("--list").stdout.splitlines()[5].startswith("imagery_insights_4__us\t")
     assert not cloud.hub.subscribed
+
+
+def test_who_may_not_list_subscribes_by_name(cloud: Cloud, tables: Path) -> None:
+    cloud.hub.publish(EXCHANGE, LISTING, tables)
+    cloud.hub.denied.add("analyticshub.listings.list")
+    assert json.loads(subscribe("--customer", "12-34", "--json").stdout)["created"]
+    assert subscribe("--exchange", "mine").exit_code == 2
 
 
 def _deny(*permissions: str) -> Callable[[Cloud], Any]:

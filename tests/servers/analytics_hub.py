@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self
 import grpc
 from google.cloud import bigquery_analyticshub_v1 as hub
 from google.rpc import code_pb2, error_details_pb2, status_pb2
-from grpc_status import rpc_status
+from grpc_status import rpc_status  # type: ignore[import-untyped]
 
 from tests.servers.bigquery_data import Warehouse
 

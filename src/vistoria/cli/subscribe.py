@@ -46,21 +46,16 @@ def command(
     google = _settings.load(context).google.settings
     place = subscription.exchange_of(google.location, exchange)
     clients = Clients(google)
-    found = subscription.listings(clients, place)
     if only_list:
-        rows = [
-            {"listing": one.listing_id, "title": one.title, "about": one.about} for one in found
-        ]
+        found = subscription.listings(clients, place)
+        rows = [{"listing": o.listing_id, "title": o.title, "about": o.about} for o in found]
         if as_json:
             put_json(rows)
         else:
             put_table(("listing", "title", "about"), [tuple(row.values()) for row in rows])
         return
-    chosen = subscription.pick(found, listing, google.customer)
-    if not as_json:
-        note("exchange", f"{len(found)} listing{'s' * (len(found) != 1)} for you in {place}")
-    made = subscription.subscribe(clients, chosen, dataset)
-    _tell(made, as_json=as_json)
+    chosen = subscription.find(clients, place, listing, google.customer)
+    _tell(subscription.subscribe(clients, chosen, dataset), as_json=as_json)
 
 
 def _tell(made: Any, *, as_json: bool) -> None:

@@ -41,10 +41,9 @@ def subscribe(listing: str | None = None, dataset: str | None = None) -> "Subscr
 
     google = load_project().google.settings
     clients = Clients(google)
-    found = subscription.listings(clients, subscription.exchange_of(google.location))
-    return subscription.subscribe(
-        clients, subscription.pick(found, listing, google.customer), dataset
-    )
+    exchange = subscription.exchange_of(google.location)
+    found = subscription.find(clients, exchange, listing, google.customer)
+    return subscription.subscribe(clients, found, dataset)
 
 
 def check(

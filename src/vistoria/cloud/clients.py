@@ -138,4 +138,4 @@ def _local_channel(credentials: "Credentials", endpoint: str) -> Any:
         )
     # gRPC itself makes sure that such a channel does not leave the machine.
     here: Any = grpc.local_channel_credentials(grpc.LocalConnectionType.LOCAL_TCP)
-    return secure_authorized_channel(credentials, Request(), address.netloc, ssl_credentials=here)
+    return secure_authorized_channel(credentials, Request(), address.netloc, ssl_credentials=here)  # type: ignore[no-untyped-call]

@@ -1,19 +1,19 @@
 """Subscribing to the customer's imagery: a listing becomes a linked data set in the own project."""
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vistoria.cloud.clients import Clients, answering
 from vistoria.cloud.facts import imagery
 from vistoria.cloud.imagery import Dataset, look_at
-from vistoria.errors import ConfigError, UnknownName, UserError
+from vistoria.errors import AccessDenied, ConfigError, UnknownName, UserError
 
 if TYPE_CHECKING:
     from google.cloud.bigquery_analyticshub_v1 import AnalyticsHubServiceClient
     from google.cloud.bigquery_analyticshub_v1 import Listing as HubListing
 
-__all__ = ["Listing", "Subscribed", "exchange_of", "listings", "pick", "subscribe"]
+__all__ = ["Listing", "Subscribed", "exchange_of", "find", "listings", "subscribe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,10 @@ class Subscribed:
 def exchange_of(location: str | None, exchange: str | None = None) -> str:
     """The exchange's resource; `exchange` where it is not the usual one. Raises ConfigError."""
     if exchange:
+        if not re.fullmatch(r"projects/[^/]+/locations/[^/]+/dataExchanges/[^/]+", exchange):
+            raise ConfigError(
+                f"{exchange!r} is no exchange; write projects/…/locations/…/dataExchanges/…"
+            )
         return exchange
     known = imagery().locations
     if location is None:
@@ -66,20 +70,32 @@ def listings(clients: Clients, exchange: str) -> tuple[Listing, ...]:
     return tuple(sorted(found, key=lambda one: one.name))
 
 
-def pick(found: Iterable[Listing], wanted: str | None, customer: str | None) -> Listing:
-    """The listing named, else the customer's, else the only one there is.
+def find(
+    clients: Clients, exchange: str, wanted: str | None = None, customer: str | None = None
+) -> Listing:
+    """The listing named (`wanted`), else the customer's, else the only one there is.
 
-    Raises ConfigError, UnknownName.
+    Who may not list the exchange gets the one that bears the name, as the guide builds it. Raises
+    AccessDenied, ConfigError, UnknownName, UserError.
     """
-    known = {one.listing_id: one for one in found}
+    location = exchange.split("/")[3]
+    part = (customer or "").replace("-", "_")
+    usual = imagery().listing.format(customer=part, location=location) if customer else None
+    name = wanted or usual
+    try:
+        known = {one.listing_id: one for one in listings(clients, exchange)}
+    except AccessDenied:
+        if name is None:
+            raise
+        return Listing(name=f"{exchange}/listings/{name}", title="", about="")
     if not known:
         raise UserError(
             "the exchange lists nothing for you: ask Google's contact for your contract to give "
             "the account you run as access to your listing"
         )
-    if wanted is None and customer is None:
-        if len(known) == 1:
-            return next(iter(known.values()))
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if name is None:
         raise ConfigError(
             f"which listing is yours? There are {', '.join(known)}",
             looked_at=(
@@ -89,12 +105,9 @@ def pick(found: Iterable[Listing], wanted: str | None, customer: str | None) -> 
                 "customer in [google]",
             ),
         )
-    location = next(iter(known.values())).name.split("/")[3]
-    part = (customer or "").replace("-", "_")
-    name = wanted or imagery().listing.format(customer=part, location=location)
-    if name in known:
-        return known[name]
-    raise UnknownName("listing", name, tuple(known))
+    if name not in known:
+        raise UnknownName("listing", name, tuple(known))
+    return known[name]
 
 
 def subscribe(clients: Clients, listing: Listing, dataset: str | None = None) -> Subscribed:
