@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check format bench-demo bench-engine bench-google bench-truth train-street evaluate-street clean
+.PHONY: bench-student help demo test check format bench-demo bench-engine bench-google bench-truth train-street evaluate-street clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -11,7 +11,7 @@ help: ## what can be made
 demo: $(VENV)/.demo ## draw a town, classify its photos, show the result
 	$(BIN)/vistoria demo
 
-test: check ## every check: lint, types, import contracts, tests
+test: check $(VENV)/.browser ## every check: lint, types, import contracts, tests
 	$(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.dev
@@ -36,6 +36,9 @@ bench-google: $(VENV)/.dev ## measure what issue "Google Cloud" promises, agains
 bench-truth: $(VENV)/.dev ## simulate every statistical method in worlds whose truth is known; minutes
 	$(BIN)/python -m benchmarks.truth
 
+bench-student: $(VENV)/.dev ## measure what "keep the model" promises; half an hour (`python -m benchmarks.student --quick`: minutes)
+	$(BIN)/python -m benchmarks.student
+
 train-street: ## draw the scenes and train onnx:street again (torch; < 40 minutes on 2 cores)
 	$(PYTHON) -m venv $(VENV)-train
 	$(VENV)-train/bin/pip install -q -c constraints.txt -e '.[demo,train]'
@@ -53,6 +56,13 @@ $(VENV)/bin/python:
 
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e '.[demo,truth]'
+	@touch $@
+
+# The report's tests open it in a browser, and a PDF is printed by one.
+$(VENV)/.browser: $(VENV)/.dev
+	@$(BIN)/python -c 'from vistoria.report import find_browser; find_browser()' 2>/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && apt-get install -y -q --no-install-recommends chromium; } \
+	|| { echo "The tests need Chromium or Chrome; on Debian: sudo apt-get install chromium"; exit 1; }
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

@@ -34,6 +34,10 @@ def test_from_nothing_to_a_contact_sheet(
     assert "photos of 8 assets in two snapshots, drawn in" in said
     assert "profile svi_cropped" in said
     assert "cd town vistoria status" in said
+    assert "town/report.html: open it in a browser" in said
+    page = Path("town/report.html").read_text()
+    assert "Vila Serena, a made-up town" in page
+    assert "Drawn by Vistoria" in page
     for name in ("labels.parquet", "labels.csv", "town.duckdb", "truth.parquet", "vistoria.toml"):
         assert (Path("town") / name).stat().st_size > 0
     with Image.open("town/contact-sheet.png") as sheet:
@@ -53,6 +57,10 @@ def test_again_nothing_is_drawn_or_asked(drawn: Path, vistoria: Vistoria) -> Non
     documents = [json.loads(result.stdout) for result in (first, again)]
     assert documents[0]["accuracy"] == documents[1]["accuracy"]
     assert documents[1]["session"]["answered"] == 0
+    taught = [document["report"]["taught"] for document in documents]
+    assert taught[0] == taught[1], "reviewed once"
+    assert taught[0]["counts"] > 0
+    assert documents[0]["report"]["simulated"]
 
 
 def test_failures_are_not_errors(drawn: Path, vistoria: Vistoria) -> None:
