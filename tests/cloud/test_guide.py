@@ -10,6 +10,7 @@ import pytest
 from tests.cloud.conftest import EXCHANGE, Cloud
 from tests.servers.bucket import BucketServer
 from tests.servers.gemini_batch import BatchServer
+from vistoria.cloud import check
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "street_view_insights.ipynb"
 SETTINGS = {
@@ -73,3 +74,22 @@ def _executed(path: Path) -> dict[str, Any]:
             assert set(SETTINGS) <= set(names), "the guide's settings"
             names.update(SETTINGS)
     return names
+
+
+def test_the_doctor_tries_what_batch_jobs_need(
+    cloud: Cloud, batch: BatchServer, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.bigquery.data.add_database(tables, "imagery_insights___us")
+    cloud.storage.objects = {f"gs://photos/s-1/v0/o-{n}.jpg": "image/jpeg" for n in range(5)}
+    cloud.storage.buckets["staging"] = "US-CENTRAL1"
+    settings = {
+        "GOOGLE_PROJECT": "proj-1", "GOOGLE_REGION": "us-central1",
+        "MODEL_STAGING": "gs://staging/vistoria", "MODEL_NAME": "gemini:", "TASK_NAME": "describe",
+    }  # fmt: skip
+    for name, value in settings.items():
+        monkeypatch.setenv(f"VISTORIA_{name}", value)
+    source = "bigquery://proj-1.imagery_insights___us.cropped_observations_latest"
+    found = {finding.check: finding for finding in check(source)}
+    assert found["batch"].status == "pass", found["batch"]
+    assert "US-CENTRAL1" in found["batch"].said
+    assert not batch.jobs, "asking costs nothing"

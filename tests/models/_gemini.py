@@ -5,6 +5,7 @@ from typing import Any
 from tests.contracts.models import EVERY_KIND, jpeg
 from tests.servers.gemini import KEY, GeminiServer
 from vistoria.errors import VistoriaError
+from vistoria.models import Model
 from vistoria.models.gemini import Gemini, open_model
 from vistoria.records import Picture
 
@@ -16,7 +17,7 @@ def opened(server: GeminiServer, name: str = "", **options: Any) -> Gemini:
     return open_model(name, {"base_url": server.url, "api_key": KEY, **options})
 
 
-async def outcome(model: Gemini, picture: Picture = PHOTO, **how: Any) -> Any:
+async def outcome(model: Model, picture: Picture = PHOTO, **how: Any) -> Any:
     """What asking comes to: a reply, or the error returned or raised."""
     try:
         (found,) = await model.ask(EVERY_KIND, [picture], **how)
