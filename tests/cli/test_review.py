@@ -84,6 +84,7 @@ def test_from_a_sample_to_a_sentence(vistoria: Vistoria) -> None:
     page = Path("review/page.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 60
     assert len(page) < 60 * 20_000, "photos are shrunk"
+    assert "Photos: photos" in page, "whose they are"
 
     fill(Path("review/sheet.csv"), asset="pole")
     done = vistoria("decide", "review/sheet.csv", "--reviewer", "ana")

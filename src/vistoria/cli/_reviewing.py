@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from vistoria.attribution import attribution_of
 from vistoria.cli._talk import put_facts, put_json, put_table
 from vistoria.images import Images
 from vistoria.ledger import Ledger, Run, Sample, Sheet
@@ -59,14 +60,15 @@ def design_words(sample: Sample) -> str:
 def write_folder(
     ledger: Ledger,
     project: Project,
-    sample: Sample,
+    sheet: Sheet,
     folder: Path,
     *,
-    sheet: Sheet,
     batch: int = 1,
     embed: bool = True,
+    attribution: str | None = None,
 ) -> dict[str, Any]:
     """Writes sheet.csv and page.html; returns what `--json` says."""
+    sample = ledger.reviews.sample(sheet.sample_id)
     rows = sheet_rows(ledger, sample, sheet, batch)
     folder.mkdir(parents=True, exist_ok=True)
     write_sheet(folder / "sheet.csv", sample, sheet, rows)
@@ -77,7 +79,9 @@ def write_folder(
     def show(image: ImageRef) -> Picture:
         return images.load(image, form, settings=settings)
 
-    text = page(sample, sheet, rows, show if embed else None)
+    run = ledger.run(sample.run_id)
+    whose = attribution or attribution_of(run.profile, run.source)
+    text = page(sample, sheet, rows, show if embed else None, whose)
     (folder / "page.html").write_text(text, encoding="utf-8")
     return {
         "sample": sample.sample_id, "sheet": sheet.token, "rows": len(rows),

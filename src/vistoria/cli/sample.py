@@ -93,6 +93,7 @@ from vistoria.review import Wish, draw_sample, extend_sample
     default="embed",
     help="Photos in the page, or links to them [default: embed].",
 )
+@click.option("--attribution", metavar="TEXT", help="Whose pictures they are [default: known].")
 @click.option(
     "--margin",
     type=click.FloatRange(0, 50, min_open=True),
@@ -145,8 +146,8 @@ def command(context: click.Context, /, folder: Path | None, as_json: bool, **giv
             sample, labels_shown=given["show_labels"], conflicts_only=bool(given["conflicts"])
         )
         document = write_folder(
-            ledger, project, sample, folder, sheet=sheet, batch=batch,
-            embed=given["images"] == "embed",
+            ledger, project, sheet, folder, batch=batch,
+            embed=given["images"] == "embed", attribution=given["attribution"],
         )  # fmt: skip
     if as_json:
         put_json(document)

@@ -1,10 +1,11 @@
 """Where photos of one asset, or people, say different things."""
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TypeAlias
 
 from vistoria.assets import Assets, asset_answers, conflicts
+from vistoria.attribution import attribution_of
 from vistoria.errors import VistoriaError
 from vistoria.labels import named
 from vistoria.ledger import Ledger, Run, Sample
@@ -17,14 +18,6 @@ Thumbnail: TypeAlias = Callable[[ImageRef], bytes]
 
 SHOWN = 12
 _PHOTOS = 6  # of one conflict
-_GOOGLE = "Imagery © Google"
-_ATTRIBUTIONS: Mapping[str, str] = {
-    "svi_pano": _GOOGLE, "svi_full_frame": _GOOGLE, "svi_cropped": _GOOGLE, "svi_ga": _GOOGLE,
-    "imagery_preview": _GOOGLE, "pre_preview": _GOOGLE,
-    "mapillary": "© Mapillary contributors, CC BY-SA 4.0",
-    "panoramax": "© Panoramax contributors",
-    "kartaview": "© KartaView contributors, CC BY-SA 4.0",
-}  # fmt: skip
 
 
 def read_conflicts(
@@ -50,9 +43,7 @@ def read_conflicts(
     return Conflicts(
         total=total + len(people), assets=several, shown=tuple([*people, *photos][:SHOWN]),
         attribution=(
-            attribution or _ATTRIBUTIONS.get(facts.profile, f"Photos: {facts.source}")
-            if thumbnail
-            else None
+            attribution or attribution_of(facts.profile, facts.source) if thumbnail else None
         ),
     )  # fmt: skip
 

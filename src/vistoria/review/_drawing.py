@@ -9,7 +9,7 @@ seed: a label that helped to choose a prompt can never certify what the prompt m
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -127,8 +127,8 @@ def available(frame: pa.Table, purpose: Purpose) -> dict[str, tuple[int, int]]:
     return {stratum: (units, free) for stratum, units, free in rows}
 
 
-def _rows(frame: pa.Table, query: str) -> list[tuple[str, int, int]]:
+def _rows(frame: pa.Table, query: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(config={"threads": 1}) as database:
         database.register("frame", frame.select(["unit", "split", "stratum"]))
-        rows: list[tuple[str, int, int]] = database.execute(query).fetchall()
+        rows: list[tuple[Any, ...]] = database.execute(query).fetchall()
     return rows

@@ -22,8 +22,15 @@ Show: TypeAlias = Callable[[ImageRef], Picture]
 _UNCLEAR = ("?", "cannot tell")
 
 
-def page(sample: Sample, sheet: Sheet, rows: Sequence[SheetRow], show: Show | None) -> str:
+def page(
+    sample: Sample,
+    sheet: Sheet,
+    rows: Sequence[SheetRow],
+    show: Show | None,
+    attribution: str = "",
+) -> str:
     """The page of a sheet, as HTML. `show` embeds the images; without it their addresses are links.
+    `attribution`: whose pictures they are.
 
     Answers are kept by the browser as they are given, and saved as JSON lines for `vistoria
     decide`.
@@ -47,6 +54,7 @@ def page(sample: Sample, sheet: Sheet, rows: Sequence[SheetRow], show: Show | No
         title=f"Review: sample {sample.sample_id}, {len(rows):,} to look at",
         subtitle=escape(f"sheet {sheet.token}; {what}. Save, then: vistoria decide FILE"),
         guide="".join(f"<li>{escape(line)}</li>" for line in guide(fields)),
+        attribution=escape(attribution),
         items="\n".join(_item(row, fields, show) for row in rows),
         sheet=_script(sheet.token),
         fields=_script(conditions),
