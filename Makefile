@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench-student help demo test check format bench-demo bench-engine bench-google bench-truth train-street evaluate-street clean
+.PHONY: bench-student help demo test check format bench-demo bench-engine bench-google bench-review bench-truth train-street evaluate-street clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ bench-engine: $(VENV)/.dev ## measure what issue "the engine" promises; an hour 
 
 bench-google: $(VENV)/.dev ## measure what issue "Google Cloud" promises, against local servers; half an hour (`python -m benchmarks.google --quick`: minutes)
 	$(BIN)/python -m benchmarks.google
+
+bench-review: $(VENV)/.dev ## corrected figures on 200 made-up towns, by the way that the commands go; ten minutes (`python -m benchmarks.review --quick`: one)
+	$(BIN)/python -m benchmarks.review
 
 bench-truth: $(VENV)/.dev ## simulate every statistical method in worlds whose truth is known; minutes
 	$(BIN)/python -m benchmarks.truth
