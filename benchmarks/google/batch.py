@@ -1,13 +1,12 @@
 """Batch jobs, issue "Google Cloud": a quarter of a million rows, crashes, kills, a ceiling.
 
-`python -m benchmarks.google.batch` takes about ten minutes, with `--quick` about one. The servers
-speak Vertex AI's and Cloud Storage's protocols; their own bill is what the ledger is compared with.
+`python -m benchmarks.google --only batch`. The servers speak Vertex AI's and Cloud Storage's
+protocols; their own bill is what the ledger is compared with.
 """
 
 import os
 import random
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -16,8 +15,9 @@ from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
-from benchmarks.bars import VISTORIA, Bar, at_most, conclude, exactly, run
+from benchmarks.bars import VISTORIA, Bar, at_most, exactly, run
 from benchmarks.engine.session import start, warm
 from tests.engine.batch_runs import Cloud, cloud_in
 from tests.servers.gemini_batch import BatchServer, MaximalServer, Script
@@ -50,7 +50,7 @@ def many(folder: Path, rows: int) -> Iterator[Bar]:
     most = min(_MOST, rows * 4 // 5)
     with _cloud(folder, rows) as cloud:
         cloud.server.scripts.extend([usual, expired, *[usual] * 50])
-        settings = {"run_poll": 1, "model_batch_rows": most}
+        settings: dict[str, Any] = {"run_poll": 1, "model_batch_rows": most}
         child = cloud.begin(**settings)
         _until(lambda: bool(cloud.query_safely("SELECT 1 FROM attempts LIMIT 1")))
         child.send_signal(signal.SIGKILL)
@@ -114,7 +114,7 @@ def kills(folder: Path, rows: int, number: int) -> Iterator[Bar]:
     dice, killed, size = random.Random(5), 0, max(5, rows // 40)
     context = warm()
     with _cloud(folder, rows) as cloud:
-        settings = {"model_batch_rows": size, "run_poll": 0.05}
+        settings: dict[str, Any] = {"model_batch_rows": size, "run_poll": 0.05}
         for _ in range(number):
             child = start(context, cloud.flags(**settings))
             point = _seen(cloud) + dice.randint(0, 12)
@@ -153,7 +153,10 @@ def ceilings(folder: Path, number: int) -> Iterator[Bar]:
                 [f"{calls * 0.0027:.6f} USD", f"{max(1, int(calls))} requests",
                  f"{int(calls * 2500) + 2500} tokens"]
             )  # fmt: skip
-            settings = {"run_budget": budget, "model_batch_rows": dice.randint(1, rows)}
+            settings: dict[str, Any] = {
+                "run_budget": budget,
+                "model_batch_rows": dice.randint(1, rows),
+            }
             _session(context, cloud, settings, dice)
             cloud.ask(**settings)
             over.append(_share(cloud, Ceiling.parse(budget)))
@@ -164,7 +167,7 @@ def ceilings(folder: Path, number: int) -> Iterator[Bar]:
 
 
 def _session(
-    context: ForkServerContext, cloud: Cloud, settings: dict[str, object], dice: random.Random
+    context: ForkServerContext, cloud: Cloud, settings: dict[str, Any], dice: random.Random
 ) -> None:
     """One session, killed at some point in half of the cases."""
     child = start(context, cloud.flags(**settings))
@@ -189,13 +192,3 @@ def _until(condition: Callable[[], bool], seconds: float = 900.0) -> None:
         if time.monotonic() > end:
             raise TimeoutError("it did not come to that")
         time.sleep(0.005)
-
-
-def main() -> int:
-    """Measures, and prints the bars."""
-    with tempfile.TemporaryDirectory() as folder:
-        return conclude(list(batch(Path(folder), "--quick" in sys.argv)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,8 +19,8 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean: None) -> Itera
     with cloud_in(tmp_path, ROWS) as running:
         for name, value in running.env.items():
             monkeypatch.setenv(name, value)
-        for key, value in running.flags(model_batch_rows=20).items():
-            monkeypatch.setenv(f"VISTORIA_{key.replace('.', '_').upper()}", str(value))
+        for key, given in running.flags(model_batch_rows=20).items():
+            monkeypatch.setenv(f"VISTORIA_{key.replace('.', '_').upper()}", str(given))
         yield running
 
 

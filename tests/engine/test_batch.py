@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -280,7 +281,7 @@ def test_a_version_other_than_asked_is_told_once(cloud: Cloud) -> None:
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_sent(
-    cloud: Cloud, settings: dict[str, object], said: str
+    cloud: Cloud, settings: dict[str, Any], said: str
 ) -> None:
     if settings.get("model_name"):
         settings |= {"model_base_url": None, "model_staging": None}

@@ -36,8 +36,8 @@ def test_rows_go_and_come_by_tables_with_a_key(cloud: Cloud, warehouse: BigQuery
     usual = Script(disorder=0.5, missing=0.1, invalid=0.1)
     cloud.server.scripts.extend([usual, Script(stop_at=0.6, state="EXPIRED")])
     cloud.server.fault("safety", address(3))
-    settings = {"model_staging": "bq://proj-1.batch", "model_location": "us-central1"}
-    done = cloud.ask(model_batch_rows=30, **settings)
+    staging = "bq://proj-1.batch"
+    done = cloud.ask(model_batch_rows=30, model_staging=staging, model_location="us-central1")
     assert done.report.answered == ROWS - 1
     assert dict(done.report.failed) == {"image_refused": 1}
     assert cloud.paid > 0
