@@ -57,7 +57,10 @@ def work(job: Job, ledger: Ledger, plan: Plan, display: Display, listen: Sink = 
             emit(event)
 
         gc.freeze()  # the program itself: looking through it again and again costs 2 % of the speed
-        report = job.work(plan, ledger, both)
+        try:
+            report = job.work(plan, ledger, both)
+        finally:
+            gc.unfreeze()
     return Result.read(ledger, plan, report, job.limits.ceiling)
 
 
