@@ -198,6 +198,25 @@ def test_each_failure_names_its_cause_and_the_next_step(
         assert found[name]["said"] == f"not checked, because {failed} failed"
 
 
+def test_without_a_subscription_it_says_how_to_get_one(project: Cloud) -> None:
+    found = examined("bigquery://proj-1.imagery_insights___eu.cropped_observations_latest")
+    assert statuses(found, "fail") == {"query"}
+    assert "vistoria subscribe" in found["query"]["mend"]
+    assert statuses(found, "unchecked") == _ROWS - {"query"}
+
+
+def test_a_public_bucket_needs_no_account(cloud: Cloud, tmp_path: Path) -> None:
+    Path("t.csv").write_text("id,uri\na,gs://photos/a.jpg\n")
+    Path("vistoria.toml").write_text("[images]\nstore = { skip_signature = true }\n")
+    Image.new("RGB", (64, 48)).save("a.jpg")
+    cloud.storage.open = True
+    cloud.storage.data["gs://photos/a.jpg"] = Path("a.jpg").read_bytes()
+    found = examined("t.csv", "--task", "street_asset", "--model", "onnx:street")
+    assert not statuses(found, "fail")
+    assert statuses(found, "pass") >= {"source", "images"}
+    assert found["credentials"]["status"] == "unneeded"
+
+
 def test_a_snapshot_that_ends_soon_is_a_warning(project: Cloud) -> None:
     _snapshot_of(30)(project, pytest.MonkeyPatch())
     found = examined()

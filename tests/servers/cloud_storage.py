@@ -10,7 +10,7 @@ class CloudStorageServer(Serving):
     """`objects`: gs:// address → MIME type; `data`: their bytes, where somebody downloads them.
 
     `buckets`: bucket → location. `denied`: permissions that the account lacks. `asked`: paths, in
-    order. Bytes are handed out at `/bucket/object`, as by the XML API.
+    order. `open`: anybody may read. Bytes are handed out at `/bucket/object`, as by the XML API.
     """
 
     def __init__(self, tokens: set[str] | None = None) -> None:
@@ -20,6 +20,7 @@ class CloudStorageServer(Serving):
         self.buckets: dict[str, str] = {}
         self.denied: set[str] = set()
         self.asked: list[str] = []
+        self.open = False
         self._tokens = tokens
 
     def add_routes(self, app: web.Application) -> None:
@@ -72,7 +73,7 @@ class CloudStorageServer(Serving):
     def _refusal(self, request: web.Request, permission: str = "") -> web.Response | None:
         self.asked.append(request.path)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if self._tokens is not None and token not in self._tokens:
+        if not self.open and self._tokens is not None and token not in self._tokens:
             return _error(401, "Invalid Credentials", "authError")
         if permission in self.denied:
             what = permission.split(".")[1].removesuffix("s")

@@ -127,7 +127,10 @@ def command(
         path.write_text(text, "utf-8")
         note("wrote", shown(path))
     where = "" if folder == Path() else f"cd {shown(folder)} && "
-    note("next", f"{where}vistoria {'doctor' if google else 'plan'}", fg="cyan")
+    step = "vistoria plan"
+    if google:
+        step = "vistoria doctor" if named["source"] else "vistoria subscribe && vistoria doctor"
+    note("next", where + step, fg="cyan")
 
 
 def _google_section(context: click.Context, source: str | None) -> dict[str, str]:

@@ -18,6 +18,7 @@ from vistoria.task import Task
 __all__ = ["Visit"]
 
 _BIGQUERY = re.compile(r"(?:bigquery|bq):/{0,2}(.*)")
+_OWN_WAY = {"bearer_token", "service_account", "skip_signature"}  # of [images] store
 _ROWS = 1_000  # of a local table that are looked at
 
 
@@ -50,7 +51,9 @@ class Visit:
 
     @cached_property
     def wants_storage(self) -> bool:
-        """Its images are in Cloud Storage, and somebody will read them."""
+        """Its images are in Cloud Storage, and somebody will read them with a Google account."""
+        if _OWN_WAY & set(self.project.images.store):
+            return False
         try:
             if self.model.capabilities.image.kind == "none":
                 return False

@@ -34,10 +34,12 @@ def needless(visit: Visit) -> str | None:
 def look(visit: Visit) -> Iterator[Finding]:
     """Reads one image of each place."""
     refs = visit.sample()
-    buckets = {ref.uri.split("/", 3)[2]: ref.uri for ref in refs if ref.uri.startswith("gs://")}
+    asked = visit.wants_storage or visit.wants_bigquery
+    stored = [ref.uri for ref in refs if asked and ref.uri.startswith("gs://")]
+    buckets = {uri.split("/", 3)[2]: uri for uri in stored}
     for bucket, uri in list(buckets.items())[:_BUCKETS]:
         yield _object(visit, bucket, uri)
-    others = [ref for ref in refs if not ref.uri.startswith("gs://")]
+    others = [ref for ref in refs if ref.uri not in stored]
     if others:
         load = opening.open_images(visit.project)
         picture = load(others[0], visit.model.capabilities.image)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from vistoria import opening
 from vistoria.cloud.finding import Finding
 from vistoria.cloud.visit import Visit, first_images
+from vistoria.errors import UserError
 from vistoria.sources import Metered, Selection
 
 _MOST = 1 << 30  # bytes that the doctor reads to find an image: 0.6 cents
@@ -24,7 +25,16 @@ def needless(visit: Visit) -> str | None:
 
 def look(visit: Visit) -> Iterator[Finding]:
     """Says what a run would read, and fetches a few rows where that is cheap."""
-    visit.source = source = opening.open_source(visit.project)
+    try:
+        visit.source = source = opening.open_source(visit.project)
+    except UserError as error:
+        if "Not found: Dataset" not in str(error):
+            raise
+        yield Finding(
+            check="query", status="fail", said=str(error).split("\n")[0],
+            mend="vistoria subscribe makes the linked data set; else check the name in [source]",
+        )  # fmt: skip
+        return
     said = f"may be run; read as {source.profile}"
     if isinstance(source, Metered):
         scan = source.scan(opening.selection(visit.project))
