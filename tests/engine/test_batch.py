@@ -19,6 +19,8 @@ from tests.servers.gemini_batch import MaximalServer, Script
 from vistoria.engine import Choice
 from vistoria.errors import AccessDenied, UserError
 from vistoria.events import JobChanged, Rerouted, Settled
+from vistoria.ledger import Ledger
+from vistoria.result import version_facts
 
 ROWS = 60
 
@@ -263,13 +265,17 @@ def test_a_changed_task_does_not_pay_twice_for_what_is_under_way(cloud: Cloud) -
     assert len(cloud.server.jobs) == 1
 
 
-def test_a_version_other_than_asked_is_told_once(cloud: Cloud) -> None:
+@pytest.mark.parametrize("batch", [True, False])
+def test_a_version_other_than_asked_is_told_once(cloud: Cloud, batch: bool) -> None:
     cloud.server.version = "gemini-3.8-flash"
-    _, told = cloud.listen(model_name="gemini:gemini-2.5-flash")
+    done, told = cloud.listen(model_name="gemini:gemini-2.5-flash", run_batch=batch)
     asked = "gemini:gemini-2.5-flash"
     assert [e for e in told if isinstance(e, Rerouted)] == [
         Rerouted(asked=asked, answered="gemini-3.8-flash")
     ]
+    with Ledger(done.ledger) as ledger:
+        said = dict(version_facts(ledger.summary(done.plan.run)))
+    assert said == {"rerouted": f"gemini-3.8-flash answered in place of {asked}"}
 
 
 @pytest.mark.parametrize(
