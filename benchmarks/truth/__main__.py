@@ -21,6 +21,7 @@ from benchmarks.truth.regions import regions
 from benchmarks.truth.selective import selective
 from benchmarks.truth.simple import controls, simple
 from benchmarks.truth.totals import totals
+from benchmarks.truth.town import town
 
 Simulation = Callable[[np.random.Generator, bool], Iterator[Bar]]
 SEED = 20261122  # no method was tuned on it: they were made with the seeds 1 to 3
@@ -39,6 +40,7 @@ SIMULATIONS: dict[str, Simulation] = {
     "S10": recall,
     "S11": change_list,
     "totals": totals,
+    "town": town,
 }
 
 
