@@ -48,7 +48,7 @@ def issue(ledger: Ledger, sample: Sample, claim: Claim) -> Issued:
     evidence = gather(ledger, sample, claim)
     refuse_before(ledger, claim, evidence)
     counted = tally(ledger, sample, claim.field, claim.domain)
-    refuse_after(claim, evidence, counted)
+    refuse_after(ledger, claim, evidence, counted)
     if claim.stop_when_reached:
         counted = replace(counted, settled=_prefix(evidence, counted))
     found = _bound(claim, counted)

@@ -56,11 +56,12 @@ def refuse_before(ledger: Ledger, claim: Claim, evidence: Evidence) -> None:
         check(claim, evidence)
     _run(ledger, claim, evidence)
     _field(claim, evidence)
-    _population(ledger, claim, evidence)
+    _population(claim, evidence)
 
 
-def refuse_after(claim: Claim, evidence: Evidence, counted: Tally) -> None:
+def refuse_after(ledger: Ledger, claim: Claim, evidence: Evidence, counted: Tally) -> None:
     """Raises CertificateRefused for what the counts tell; no figure is shown to who asks."""
+    _grown(ledger, claim, evidence, counted)
     if len(counted.versions) > 1:
         refuse(
             "model_changed",
@@ -170,7 +171,7 @@ def _field(claim: Claim, evidence: Evidence) -> None:
         )
 
 
-def _population(ledger: Ledger, claim: Claim, evidence: Evidence) -> None:
+def _population(claim: Claim, evidence: Evidence) -> None:
     sample = evidence.sample
     sampled = Domain.of(sample.domain)
     if sample.unit == "pair":
@@ -185,14 +186,18 @@ def _population(ledger: Ledger, claim: Claim, evidence: Evidence) -> None:
             f"sample {sample.sample_id} was drawn from {sampled}, which does not hold all of "
             f"{claim.domain}; draw a sample of that",
         )
-    _, design = reopen(ledger, sample)
-    if dict(design.sizes) != dict(sample.strata) and sum(design.sizes.values()) != (
-        sample.population
-    ):
+
+
+def _grown(ledger: Ledger, claim: Claim, evidence: Evidence, counted: Tally) -> None:
+    """The labels are read anew only where the claim is about a part of them."""
+    sample, units = evidence.sample, counted.units
+    if claim.domain is not None:
+        units = sum(reopen(ledger, sample)[1].sizes.values())
+    if units != sample.population:
         refuse(
             "other_population",
-            f"run {sample.run_id} has {sum(design.sizes.values()):,} answered units now and had "
-            f"{sample.population:,} when sample {sample.sample_id} was drawn; draw a new one",
+            f"run {sample.run_id} has {units:,} answered units now and had {sample.population:,} "
+            f"when sample {sample.sample_id} was drawn; draw a new one",
         )
 
 
