@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bars import VISTORIA, Bar, at_most, exactly, run
-from benchmarks.engine.session import start, warm
+from benchmarks.engine.session import warm, work
 from tests.engine.batch_runs import Cloud, cloud_in
 from tests.servers.gemini_batch import BatchServer, MaximalServer, Script
 from vistoria.pricing import Ceiling
@@ -98,7 +98,7 @@ def crashes(folder: Path, number: int) -> Iterator[Bar]:
         with _cloud(folder, 20) as cloud:
             answer = threading.Event()
             cloud.server.creations.append(answer)
-            child = start(context, cloud.flags())
+            child = _start(context, cloud)
             _until(lambda cloud=cloud: bool(cloud.server.jobs))  # type: ignore[misc]
             child.kill()
             child.join()
@@ -116,7 +116,7 @@ def kills(folder: Path, rows: int, number: int) -> Iterator[Bar]:
     with _cloud(folder, rows) as cloud:
         settings: dict[str, Any] = {"model_batch_rows": size, "run_poll": 0.05}
         for _ in range(number):
-            child = start(context, cloud.flags(**settings))
+            child = _start(context, cloud, **settings)
             point = _seen(cloud) + dice.randint(0, 12)
             _until(lambda: _seen(cloud) >= point or not child.is_alive())  # noqa: B023
             killed += _kill(child)
@@ -125,6 +125,19 @@ def kills(folder: Path, rows: int, number: int) -> Iterator[Bar]:
         yield from _standing(cloud, rows)
         most = max(cloud.server.billed.values())
         yield exactly(f"kill -9, {rows:,} rows: most answers billed to one", most, 1)
+
+
+def _start(context: ForkServerContext, cloud: Cloud, **settings: Any) -> BaseProcess:
+    """A session in a process of its own. Where the servers are, it is told, since the process that
+    it is forked from was started for earlier ones."""
+    child = context.Process(target=_work, args=(cloud.env, cloud.flags(**settings)), daemon=True)
+    child.start()
+    return child
+
+
+def _work(env: dict[str, str], flags: dict[str, Any]) -> None:
+    os.environ.update(env)
+    work(flags)
 
 
 def _seen(cloud: Cloud) -> int:
@@ -170,7 +183,7 @@ def _session(
     context: ForkServerContext, cloud: Cloud, settings: dict[str, Any], dice: random.Random
 ) -> None:
     """One session, killed at some point in half of the cases."""
-    child = start(context, cloud.flags(**settings))
+    child = _start(context, cloud, **settings)
     if dice.random() < 0.5:
         child.join(dice.uniform(0.05, 1.0))
         _kill(child)
