@@ -62,7 +62,7 @@ def many(folder: Path, rows: int) -> Iterator[Bar]:
         done = run([VISTORIA, "run", "--yes", "--quiet"], cloud.folder, env)
         if done.code not in (0, 1):
             raise RuntimeError(f"exit code {done.code}: {done.err[-2000:]}")
-        yield from _standing(cloud, rows)
+        yield from _standing(cloud, rows, f"batch, {rows:,} rows")
         sizes = [job.rows for job in cloud.server.jobs]
         yield at_most(f"batch, {rows:,} rows: rows of the largest job", max(sizes), most, ".0f")
         text = f"{len(sizes)}: {', '.join(f'{size:,}' for size in sizes)}"
@@ -71,8 +71,7 @@ def many(folder: Path, rows: int) -> Iterator[Bar]:
         yield Bar("batch: its memory, MiB", "reported", f"{done.peak:.0f}", True)
 
 
-def _standing(cloud: Cloud, rows: int) -> Iterator[Bar]:
-    what = f"batch, {rows:,} rows"
+def _standing(cloud: Cloud, rows: int, what: str) -> Iterator[Bar]:
     known = "SELECT count(DISTINCT ordinal) FROM "
     answered = cloud.query(known + "answers")[0][0]
     failed = cloud.query(known + "failures")[0][0]
@@ -122,7 +121,7 @@ def kills(folder: Path, rows: int, number: int) -> Iterator[Bar]:
             killed += _kill(child)
         cloud.ask(**settings)
         yield Bar(f"kill -9, {rows:,} rows: sessions killed at work", "reported", f"{killed}", True)
-        yield from _standing(cloud, rows)
+        yield from _standing(cloud, rows, f"kill -9, {rows:,} rows")
         most = max(cloud.server.billed.values())
         yield exactly(f"kill -9, {rows:,} rows: most answers billed to one", most, 1)
 
