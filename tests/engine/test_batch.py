@@ -243,6 +243,13 @@ def test_a_job_that_the_service_forgot_is_lost_at_its_most(cloud: Cloud) -> None
     assert states == {"lost": ROWS, "settled": ROWS}
 
 
+def test_files_that_may_not_be_removed_stay_and_the_run_goes_on(cloud: Cloud) -> None:
+    cloud.bucket.refuse["DELETE"] = [403] * 2
+    assert cloud.ask().report.outcome == "finished"
+    assert cloud.bucket.names() != []
+    assert cloud.paid == cloud.billed
+
+
 def test_another_selection_collects_jobs_that_ask_the_same(cloud: Cloud) -> None:
     begins = threading.Event()
     cloud.server.scripts.append(Script(begins=begins))

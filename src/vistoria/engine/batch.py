@@ -6,6 +6,7 @@ it is collected, or else it was never submitted, and is. Jobs outlive sessions: 
 does not cancel them.
 """
 
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -28,7 +29,14 @@ from vistoria.engine.recall import Recall
 from vistoria.engine.versions import Versions
 from vistoria.engine.work import Outcome as Came
 from vistoria.engine.work import Work, attempt
-from vistoria.errors import AnswerLost, RunStopped, ServiceDown, UserError, first_error
+from vistoria.errors import (
+    AnswerLost,
+    RunStopped,
+    ServiceDown,
+    TransientError,
+    UserError,
+    first_error,
+)
 from vistoria.events import JobChanged, Settled, Sink, Spent, Started, Stopping
 from vistoria.ledger import Job, Ledger, Outcome
 from vistoria.ledger import Settled as SettledRow
@@ -38,6 +46,8 @@ from vistoria.records import Attempt, BatchLimits
 from vistoria.task import Task
 
 __all__ = ["BatchSettings", "batches_of", "work_in_batches"]
+
+_log = logging.getLogger(__name__)
 
 _FIRST = 5.0  # seconds between the first looks at a job; they become rarer
 _TRIES = 3  # jobs that a row without an answer goes into, at the most
@@ -312,9 +322,16 @@ class _Session:
         self._took(found.settled)
         self._forget(job.question_id)
         self._ask_later(job, [*found.unanswered, *found.again])
-        await self._service.call(lambda: self._service.batches.clear(job.name))
+        await self._clear(job)
         self._emit(JobChanged(name=job.name, state=told.state, rows=job.rows, done=found.results))
         self._check(job, told, found)
+
+    async def _clear(self, job: Job) -> None:
+        """Files left behind cost little; the answers are here, so the run goes on."""
+        try:
+            await self._service.batches.clear(job.name)
+        except (UserError, TransientError) as error:
+            _log.warning("the files of %s stay where they are: %s", job.name, error)
 
     def _check(self, job: Job, told: BatchJob, found: Collected) -> None:
         """Raises what ends the session: another job would come to the same."""
