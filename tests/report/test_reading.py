@@ -52,6 +52,8 @@ def test_what_is_counted_is_named(report: Report) -> None:
         assert sum(one.machine for one in field.answers) == field.rows == ASSETS
         assert field.right is not None
         assert field.reviewed == 200
+    assert asked(report, "asset").judged == 200
+    assert 0 < asked(report, "material").judged < 200, "a sign has no material"
 
 
 def test_the_run_in_figures(report: Report) -> None:

@@ -4,11 +4,14 @@ A simulated reviewer, always marked as one, answers a random sample from the tru
 can show both: what corrected counts say, and what is so.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from vistoria.certificate import Claim, issue
 from vistoria.cli.report import thumbnails, write_report
+from vistoria.errors import CertificateRefused
 from vistoria.images import Images
 from vistoria.ledger import Ledger, Run, Unit
 from vistoria.report import Contents, Report, read_report
@@ -19,6 +22,7 @@ from vistoria.task import Task
 
 _REVIEWS = 110  # at most; of 200 assets about as many are set apart for certificates
 _FEWEST = 5
+_CERTIFIED = ("asset", "leaning")
 _TITLE = "Vila Serena, a made-up town"
 
 
@@ -51,3 +55,6 @@ def _review(ledger: Ledger, run: Run, task: Task, truth: Truth, unit: Unit, doma
     wish = Wish(size=min(free, _REVIEWS), unit=unit, domain=domain)
     sample = draw_sample(ledger, run, task, wish)
     record(ledger, simulate(ledger, sample, truth, error_rate=0.0))
+    for field in _CERTIFIED if unit == "asset" else ():
+        with suppress(CertificateRefused):  # a very small town
+            issue(ledger, sample, Claim(field=field, simulated=True))

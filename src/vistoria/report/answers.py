@@ -51,7 +51,8 @@ def corrected(
 ) -> FieldAnswers:
     """`found` with corrected counts: how many there are of each answer, how often the machine is
     right when it says so, and how many of them it finds. Counts are shares times units; limits are
-    mid-P, each holds on its own. `simple`: one simple random sample was drawn of all units."""
+    mid-P, each holds on its own. `right`: strata of what the machine answered, with how many of the
+    reviewed are right. `simple`: one simple random sample was drawn of all units."""
     rows = sum(one.size for one in strata)
     shares = class_shares(strata, confidence=confidence, parts=CHART, simple=simple)
     machine = {one.answer: one.machine for one in found.answers}
@@ -69,7 +70,8 @@ def corrected(
     rare, unseen = _hidden(strata, answers)
     return replace(
         found, answers=in_order(answers), reviewed=sum(one.reviewed for one in strata),
-        right=share(right, confidence=confidence, parts=CHART), hidden=unseen, hidden_answer=rare,
+        right=share(right, confidence=confidence, parts=CHART) if right else None,
+        judged=sum(one.reviewed for one in right), hidden=unseen, hidden_answer=rare,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ _VARIABLES = {
 }  # fmt: skip
 WIDTHS = {"wide": 640, "narrow": 340}
 _FONT = "Liberation Sans, Arial, sans-serif"
-_LETTER = {"wide": 7.1, "narrow": 6.8}  # pixels that a letter of a label takes, about
+_LETTER = {"wide": 7.1, "narrow": 7.2}  # pixels that a letter of a label takes, about
 STEPS = 5
 
 
@@ -137,7 +137,7 @@ def _intervals(rows: Sequence[Mark], form: str, title: str, percent: bool, zero:
 
 def _rows(labels: Sequence[str], form: str) -> Any:
     alt = _altair()
-    limit = 170 if form == "wide" else 110
+    limit = 170 if form == "wide" else 128
     axis = alt.Axis(
         title=None, labelLimit=limit, ticks=False, domain=False, labelPadding=8,
         minExtent=min(limit, 12 + int(max(map(len, labels), default=1) * _LETTER[form])),

@@ -78,10 +78,13 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldAnswers:
-    """A field's answers over `rows` units. `reviewed`: how many of them people looked at, 0 where
-    nothing is corrected; `right`: the share of units whose label is right; `hidden`: the share that
-    could be `hidden_answer` without machine or reviewer having noticed; `note`: why it is not
-    counted answer by answer, where it is not."""
+    """A field's answers over `rows` units.
+
+    `reviewed`: how many of them people looked at, 0 where nothing is corrected; `right`: of the
+    machine's answers ("does not apply" is none) the share that are right, from `judged` of them;
+    `hidden`: the share of units that could be `hidden_answer` without machine or reviewer having
+    noticed; `note`: why it is not counted answer by answer, where it is not.
+    """
 
     field: str
     kind: str
@@ -90,6 +93,7 @@ class FieldAnswers:
     answers: tuple[AnswerCount, ...] = ()
     numbers: Numbers | None = None
     right: Interval | None = None
+    judged: int = 0
     hidden: float | None = None
     hidden_answer: str | None = None
     note: str = ""

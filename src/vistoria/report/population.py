@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from vistoria.errors import UserError
-from vistoria.labels import named
+from vistoria.labels import NOTHING, named
 from vistoria.ledger import Field, Ledger, Run, Sample
 from vistoria.report.answers import corrected, raw, with_truth
 from vistoria.report.document import FieldAnswers, Population, RunFacts, Unit
@@ -105,10 +105,11 @@ def _corrected(
     counted = tally(ledger, sample, found.field)
     if not counted.settled:
         return found
+    given = frozenset(label for _, (label,) in counted.sizes if label != NOTHING)
+    right = counted.right_strata(given) if given else ()
     return corrected(
-        found, counted.class_strata(), counted.right_strata(), simple=counted.simple,
-        confidence=confidence,
-    )  # fmt: skip
+        found, counted.class_strata(), right, simple=counted.simple, confidence=confidence
+    )
 
 
 def _population(ledger: Ledger, sample: Sample, frame: Frame, facts: RunFacts) -> Population:
