@@ -40,6 +40,7 @@ class Bucket:
         self._folder = (found["folder"] or "").strip("/")
         self._headers = headers
         self._opened: GCSStore | None = None
+        self._token = ""
 
     def address(self, path: str) -> str:
         """The gs:// address of a path below the folder."""
@@ -49,7 +50,7 @@ class Bucket:
         """Writes a file, whole or not at all; replaces what is there."""
         try:
             await obstore.put_async(
-                self._store(), self._key(path), file, chunk_size=_CHUNK, max_concurrency=4
+                await self._store(), self._key(path), file, chunk_size=_CHUNK, max_concurrency=4
             )
         except (BaseError, OSError) as error:
             raise self._explained(error, "storage.objects.create") from None
@@ -66,7 +67,7 @@ class Bucket:
     async def lines(self, path: str, suffix: str) -> AsyncIterator[bytes]:
         """The lines of every object below a path whose name ends so."""
         try:
-            listed = await obstore.list(self._store(), self._key(path)).collect_async()
+            listed = await obstore.list(await self._store(), self._key(path)).collect_async()
             for meta in sorted(listed, key=lambda one: one["path"]):
                 if meta["path"].endswith(suffix):
                     async for line in self._lines_of(meta["path"]):
@@ -76,7 +77,7 @@ class Bucket:
 
     async def _lines_of(self, key: str) -> AsyncIterator[bytes]:
         rest = b""
-        found = await obstore.get_async(self._store(), key)
+        found = await obstore.get_async(await self._store(), key)
         async for chunk in found.stream(min_chunk_size=_CHUNK):
             *whole, rest = (rest + bytes(chunk)).split(b"\n")
             for line in whole:
@@ -86,7 +87,7 @@ class Bucket:
 
     async def remove(self, path: str) -> None:
         """Removes everything below a path."""
-        store = self._store()
+        store = await self._store()
         try:
             listed = await obstore.list(store, self._key(path)).collect_async()
             for meta in listed:
@@ -97,21 +98,23 @@ class Bucket:
     def _key(self, path: str) -> str:
         return f"{self._folder}/{path}".lstrip("/")
 
-    def _store(self) -> GCSStore:
+    async def _store(self) -> GCSStore:
+        """With a token that is good now, and as a rule for an hour."""
+        headers = await self._headers()
+        self._token = headers["Authorization"].removeprefix("Bearer ")
         if self._opened is None:
             place: dict[str, Any] = {}
             if host := os.environ.get("STORAGE_EMULATOR_HOST"):
                 base = host if "://" in host else f"http://{host}"
                 place = {"base_url": base, "client_options": {"allow_http": True}}
             self._opened = GCSStore(
-                self._bucket, credential_provider=self._token, retry_config=_RETRIES, **place
+                self._bucket, credential_provider=self._credential, retry_config=_RETRIES, **place
             )
         return self._opened
 
-    async def _token(self) -> "GCSCredential":
-        headers = await self._headers()
-        token = headers["Authorization"].removeprefix("Bearer ")
-        return {"token": token, "expires_at": datetime.now(UTC) + _KEPT}
+    def _credential(self) -> "GCSCredential":
+        """Asked for in obstore's own threads, where nothing of ours can be awaited."""
+        return {"token": self._token, "expires_at": datetime.now(UTC) + _KEPT}
 
     def _explained(self, error: Exception, permission: str) -> VistoriaError:
         said = " ".join(str(error).split())[:400]
