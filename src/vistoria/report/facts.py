@@ -55,9 +55,9 @@ def run_facts(ledger: Ledger, run: Run) -> RunFacts:
 
 
 def snapshot_name(snapshot: str, months: Mapping[str, tuple[str, str]]) -> str:
-    """E.g. `2024-06 to 2025-08 (1a2b3c4d)`; short ids stay whole."""
+    """E.g. `2024-06–2025-08 (1a2b3c4d)`; short ids stay whole."""
     short = snapshot if len(snapshot) <= 2 * _SHOWN_ID else snapshot[:_SHOWN_ID]
     if snapshot not in months:
         return short
     first, last = (moment[:7] for moment in months[snapshot])
-    return f"{first} ({short})" if first == last else f"{first} to {last} ({short})"
+    return f"{first} ({short})" if first == last else f"{first}–{last} ({short})"

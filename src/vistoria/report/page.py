@@ -152,7 +152,7 @@ def _share(value: float | None) -> str:
 
 
 def _level(confidence: float) -> str:
-    return f"{100 * confidence:g}\u202f%"
+    return f"{round(100 * confidence, 2):g}\u202f%"
 
 
 def _points(found: Interval | None) -> str:
