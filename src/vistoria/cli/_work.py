@@ -17,7 +17,7 @@ from vistoria.errors import RunStopped, UserError
 from vistoria.events import Event, Sink, ignore
 from vistoria.job import Job, open_job
 from vistoria.ledger import Ledger
-from vistoria.pricing import Ceiling, format_money
+from vistoria.pricing import Ceiling, format_money, load_prices
 from vistoria.progress import Display, show_progress
 from vistoria.project import Project
 from vistoria.result import Result, shown
@@ -36,7 +36,7 @@ def planned(
         note("source", described(job.source))
         note("task", f"{asked.name}: {', '.join(field.name for field in asked.fields)}")
         note("model", job.ask.model.name)
-        announce(job.source, job.selection, job.limits.prices)
+        announce(job.source, job.selection, job.limits.prices or load_prices())
         with Ledger(job.ledger) as ledger:
             with progress(display) as emit:
                 plan = job.plan(ledger, choice, emit)
