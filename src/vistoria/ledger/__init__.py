@@ -1,5 +1,6 @@
 """The record of everything asked and answered: one SQLite file, append-only."""
 
+from vistoria.ledger._arrivals import Arrived, Stray
 from vistoria.ledger._calls import Call, Refusal
 from vistoria.ledger._costs import Costs
 from vistoria.ledger._decisions import Certificate
@@ -22,6 +23,7 @@ from vistoria.ledger._samples import (
 from vistoria.ledger._sessions import Outcome, RunState
 
 __all__ = [
+    "Arrived",
     "Call",
     "Certificate",
     "Costs",
@@ -47,6 +49,7 @@ __all__ = [
     "Scope",
     "Settled",
     "Sheet",
+    "Stray",
     "Summary",
     "Unit",
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vistoria.errors import ConfigError
 
-SCHEMA = ("schema.sql", "review.sql", "jobs.sql")
+SCHEMA = ("schema.sql", "review.sql", "jobs.sql", "arrivals.sql")
 """Each script brings a ledger one version further, so an older ledger is completed when opened."""
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vistoria.ledger import _reading, _runs
+from vistoria.ledger._arrivals import Arrivals
 from vistoria.ledger._calls import Call, Refusal, lost_calls, spending
 from vistoria.ledger._connection import connect
 from vistoria.ledger._costs import Costs, costs, field_costs
@@ -49,6 +50,8 @@ class Ledger:
         self.jobs = Jobs(self._db, path)
         """The batch jobs."""
         self.reviews = Reviews(self._db)
+        self.arrivals = Arrivals(self._db)
+        """What events told of."""
         self._sessions = Sessions(self._db, path)
         self._manifest: Manifest | None = None
         self._writer: Writer | None = None
@@ -237,6 +240,11 @@ class Ledger:
     def fields(self, question_id: int) -> tuple[Field, ...]:
         """The fields that a question asks, in order."""
         return _reading.fields(self._db, question_id)
+
+    def revision(self) -> tuple[int, int, int]:
+        """The numbers of the newest attempt, decision and certificate: as long as they stay, so
+        does what the ledger says of runs that have ended."""
+        return _reading.revision(self._db)
 
     def summary(self, run: Run) -> Summary:
         """Where a run stands."""
