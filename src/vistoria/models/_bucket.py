@@ -58,7 +58,7 @@ class Bucket:
     async def size(self, path: str) -> int | None:
         """Bytes of the object at a path; None where there is none."""
         try:
-            return int((await obstore.head_async(self._store(), self._key(path)))["size"])
+            return int((await obstore.head_async(await self._store(), self._key(path)))["size"])
         except FileNotFoundError:
             return None
         except (BaseError, OSError) as error:
