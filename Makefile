@@ -69,5 +69,5 @@ $(VENV)/.browser: $(VENV)/.dev
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install -q -c constraints.txt -e '.[demo,dev,functions,google,heic,hub,notebook,otel,student,truth]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[demo,dev,functions,geo,google,heic,hub,notebook,otel,student,truth]'
 	@touch $@

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from vistoria.errors import UnknownName
 
-Seam: TypeAlias = Literal["sources", "models"]
+Seam: TypeAlias = Literal["sources", "models", "publishers"]
 
 
 def names(seam: Seam) -> tuple[str, ...]:

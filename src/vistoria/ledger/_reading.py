@@ -63,6 +63,16 @@ def fields(db: sqlite3.Connection, question_id: int) -> tuple[Field, ...]:
     return tuple(Field(*row) for row in rows)
 
 
+def revision(db: sqlite3.Connection) -> tuple[int, int, int]:
+    """The numbers of the newest attempt, decision and certificate; 0 without one."""
+    found: tuple[int, int, int] = db.execute(
+        "SELECT (SELECT coalesce(max(attempt_id), 0) FROM attempts), "
+        "(SELECT coalesce(max(decision_id), 0) FROM decisions), "
+        "(SELECT coalesce(max(certificate_id), 0) FROM certificates)"
+    ).fetchone()
+    return found
+
+
 def answers(
     db: sqlite3.Connection, question_id: int, ordinals: Sequence[int]
 ) -> Mapping[int, Mapping[str, Any]]:
