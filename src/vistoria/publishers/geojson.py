@@ -1,0 +1,79 @@
+"""GeoJSON: one feature per asset, for web maps and QGIS.
+
+As RFC 7946 has it: WGS 84, longitude before latitude, a `null` geometry where the place is not
+known, a bounding box. What the edition is, and whose pictures it rests on, stands in members of the
+collection and in the properties of each feature. Photos stand in for assets where no row names one.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vistoria.publishers import Advance, Publisher, PublisherOptions
+from vistoria.publishers._edition import Edition
+from vistoria.publishers._files import FilePublisher, bare, check_options
+from vistoria.publishers._units import Unit, units_of
+
+__all__ = ["EXTRA", "SCHEMES", "SUFFIXES", "open_publisher"]
+
+SCHEMES = ("geojson",)
+SUFFIXES = (".geojson",)
+EXTRA = None
+_DIGITS = 7  # of a degree: a centimetre, as the RFC advises not to write more than is known
+_TAIL = 8192
+_MARK = re.compile(r'"vistoria": (\{.*\})\}\s*$')
+
+
+def open_publisher(address: str, options: PublisherOptions) -> Publisher:
+    """One file."""
+    check_options(options)
+    return FilePublisher(bare(address, *SCHEMES), options, _write, _held)
+
+
+def _write(path: Path, edition: Edition, advance: Advance) -> Mapping[str, int]:
+    units, rows = units_of(edition), 0
+    box: list[float] = []
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write('{"type": "FeatureCollection", "features": [')
+        for unit in units.rows:
+            feature = feature_of(unit)
+            if feature["geometry"]:
+                box = _wider(box, feature["geometry"]["coordinates"])
+            file.write(",\n" if rows else "\n")
+            file.write(json.dumps(feature, ensure_ascii=False))
+            rows += 1
+            advance(units.kind, 1)
+        file.write("\n]")
+        if box:
+            file.write(f', "bbox": {json.dumps(box)}')
+        file.write(f', "attribution": {json.dumps(edition.attribution, ensure_ascii=False)}')
+        mark = {**edition.provenance(), "rows": {units.kind: rows}}
+        file.write(f', "vistoria": {json.dumps(mark, ensure_ascii=False)}}}\n')
+    return {units.kind: rows}
+
+
+def feature_of(unit: Unit) -> dict[str, Any]:
+    """A unit as a GeoJSON feature."""
+    geometry = None
+    if unit.latitude is not None and unit.longitude is not None:
+        place = [round(unit.longitude, _DIGITS), round(unit.latitude, _DIGITS)]
+        geometry = {"type": "Point", "coordinates": place}
+    return {
+        "type": "Feature", "id": unit.id, "geometry": geometry, "properties": dict(unit.properties)
+    }  # fmt: skip
+
+
+def _wider(box: list[float], point: list[float]) -> list[float]:
+    west, south, east, north = box or [*point, *point]
+    return [
+        min(west, point[0]), min(south, point[1]), max(east, point[0]), max(north, point[1])
+    ]  # fmt: skip
+
+
+def _held(path: Path) -> Mapping[str, Any] | None:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        found = _MARK.search(file.read().decode("utf-8", "replace"))
+    return json.loads(found[1]) if found else None
