@@ -12,7 +12,8 @@ from vistoria.ledger import SampleSpec
 from vistoria.records import Decision
 from vistoria.report import Contents, Report
 from vistoria.report.document import AnswerCount, FieldAnswers
-from vistoria.review import Domain
+from vistoria.report.tallies import tallies
+from vistoria.review import Domain, tally
 
 
 def answer(report: Report, field: str, name: str) -> AnswerCount:
@@ -118,6 +119,17 @@ def test_labels_that_changed_are_not_corrected_by_old_reviews(fresh: Street) -> 
     found = fresh.report(wanted=Contents(sample=sample.sample_id))
     assert "draw a new sample" in found.population.note
     assert not any(one.corrected for field in found.fields for one in field.answers)
+
+
+def test_all_fields_together_are_counted_as_each_by_itself(reviewed: Street) -> None:
+    for sample in reviewed.ledger.reviews.samples():
+        _, sizes, together = tallies(reviewed.ledger, sample)
+        assert sizes == dict(sample.strata)
+        for name, found in together.items():
+            alone = tally(reviewed.ledger, sample, name)
+            assert dict(found.sizes) == dict(alone.sizes)
+            assert found.settled == alone.settled
+            assert (found.open, found.conflicts) == (alone.open, alone.conflicts)
 
 
 def test_a_sample_of_another_run_is_refused(reviewed: Street) -> None:

@@ -10,7 +10,8 @@ from vistoria.ledger import Ledger, Run, Sample
 from vistoria.report.answers import CHART
 from vistoria.report.document import ChangeShown, Flip, RunFacts
 from vistoria.report.population import Truth, true_answer
-from vistoria.review import Domain, Frame, open_frame, reopen, tally
+from vistoria.report.tallies import tallies
+from vistoria.review import Domain, Frame, Tally, open_frame
 from vistoria.truth import PairStratum, changed, flipped
 
 _Rows: TypeAlias = list[Mapping[str, Any]]
@@ -30,12 +31,12 @@ def read_changes(
     name no assets."""
     if len(facts.snapshots) < 2 or not facts.assets:
         return ()
-    sample = _sample(ledger, run)
+    sample, tallied = _sample(ledger, run), dict[str, Tally]()
     if sample is None:
         before, after = list(facts.snapshots)[-2:]
         frame = open_frame(ledger, run, "pair", Domain(between=(before, after)))
     else:
-        frame, _ = reopen(ledger, sample)
+        frame, _, tallied = tallies(ledger, sample)
         between = Domain.of(sample.domain).between
         assert between is not None
         before, after = between
@@ -47,8 +48,8 @@ def read_changes(
     known = _known(ledger, frame, truth)
     return tuple(
         _Compared(
-            ledger=ledger, frame=frame, sample=sample, field=field.name, confidence=confidence,
-            known=known,
+            frame=frame, field=field.name, confidence=confidence, known=known,
+            counted=tallied.get(field.name),
         ).shown(seen)
         for field in frame.fields
     )  # fmt: skip
@@ -87,11 +88,10 @@ class _Compared:
     """A field of pairs: how many the machine gave each (before, after), and how many truly have
     it, where that is known."""
 
-    ledger: Ledger
     frame: Frame
-    sample: Sample | None
     field: str
     confidence: float
+    counted: Tally | None
     known: list[list[_Rows]] | None
 
     def machine(self) -> Counter[tuple[str, str]]:
@@ -117,10 +117,8 @@ class _Compared:
             truth=None if true is None else _moves(true).total(), note=_RAW, **seen,
         )  # fmt: skip
         flips = self._flips(machine, true)
-        if self.sample is None:
-            return replace(plain_, flips=flips)
-        counted = tally(self.ledger, self.sample, self.field)
-        if not counted.settled:
+        counted = self.counted
+        if counted is None or not counted.settled:
             return replace(plain_, flips=flips)
         strata = counted.pair_strata()
         whole = changed(strata, confidence=self.confidence, parts=CHART)

@@ -114,7 +114,6 @@ class Population:
     reviewed: int = 0
     open: int = 0
     conflicts: int = 0
-    moved: int = 0
     reviewers: tuple[str, ...] = ()
     simulated: bool = False
     label_seen: bool = False

@@ -10,7 +10,8 @@ from vistoria.labels import NOTHING, named
 from vistoria.ledger import Field, Ledger, Run, Sample
 from vistoria.report.answers import corrected, raw, with_truth
 from vistoria.report.document import FieldAnswers, Population, RunFacts, Unit
-from vistoria.review import Domain, Frame, open_frame, reopen, tally, verdicts
+from vistoria.report.tallies import tallies
+from vistoria.review import Domain, Frame, Tally, open_frame, verdicts
 
 Truth: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Observation id → field → what is true, where a town was made up."""
@@ -62,13 +63,13 @@ def count(
         )  # fmt: skip
         answers = [raw(field, frame.labels(field.name)) for field in frame.fields]
     else:
-        frame, design = reopen(ledger, sample)
+        frame, sizes, tallied = tallies(ledger, sample)
         population = _population(ledger, sample, frame, facts)
         answers = [raw(field, frame.labels(field.name)) for field in frame.fields]
-        if dict(design.sizes) != dict(sample.strata):
+        if sizes != dict(sample.strata):
             population = replace(population, note=_MOVED)
         else:
-            answers = [_corrected(ledger, sample, one, confidence) for one in answers]
+            answers = [_corrected(one, tallied[one.field], confidence) for one in answers]
     if truth is not None:
         told = _true_counts(ledger, frame, truth)
         answers = [with_truth(one, told[one.field]) for one in answers if one.field in told]
@@ -99,10 +100,7 @@ def _why_not(ledger: Ledger, run: Run) -> str:
     )
 
 
-def _corrected(
-    ledger: Ledger, sample: Sample, found: FieldAnswers, confidence: float
-) -> FieldAnswers:
-    counted = tally(ledger, sample, found.field)
+def _corrected(found: FieldAnswers, counted: Tally, confidence: float) -> FieldAnswers:
     if not counted.settled:
         return found
     given = frozenset(label for _, (label,) in counted.sizes if label != NOTHING)

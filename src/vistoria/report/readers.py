@@ -5,7 +5,8 @@ from dataclasses import fields
 
 from vistoria.ledger import Ledger, Run, Sample
 from vistoria.report.document import AgreementShown, CertificateShown
-from vistoria.review import reader_agreement, tally
+from vistoria.report.tallies import tallies
+from vistoria.review import Tally, reader_agreement
 from vistoria.truth import Agreement, agreement
 
 _FEWEST = 20  # reviews below which an agreement says little
@@ -38,17 +39,18 @@ def read_agreements(ledger: Ledger, sample: Sample | None) -> tuple[AgreementSho
     if sample is None:
         return ()
     found = []
+    tallied = tallies(ledger, sample)[2] if sample.method == "simple" else {}
     for name in (field["name"] for field in sample.fields):
-        if sample.method == "simple" and (machine := _machine(ledger, sample, name)):
+        if name in tallied and (machine := _machine(tallied[name])):
             found.append(_shown(name, "a person", "the machine", machine))
         if people := reader_agreement(ledger, sample, name):
             found.append(_shown(name, "one person", "another", people))
     return tuple(found)
 
 
-def _machine(ledger: Ledger, sample: Sample, field: str) -> Agreement | None:
+def _machine(counted: Tally) -> Agreement | None:
     table: Counter[tuple[str, str]] = Counter()
-    for (_, label), said in tally(ledger, sample, field).answers().items():
+    for (_, label), said in counted.answers().items():
         for answer, count in said.items():
             table[answer[0], label[0]] += count
     enough = table.total() >= _FEWEST and len({label for pair in table for label in pair}) > 1
