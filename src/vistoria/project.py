@@ -95,7 +95,10 @@ class Project(BaseModel):
         section, _, name = key.partition(".")
         value = getattr(getattr(self, section), name)
         if value is None:
-            raise ConfigError(f"{key} is not set", looked_at=_places(key, self.path))
+            raise ConfigError(
+                f"{key} is not set: name it, or write it into a {FILE_NAME} (`vistoria init`)",
+                looked_at=_places(key, self.path),
+            )
         return value
 
 

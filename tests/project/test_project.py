@@ -143,7 +143,7 @@ def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError) as caught:
         project.require("model.name")
     assert str(caught.value) == (
-        "model.name is not set\n"
+        "model.name is not set: name it, or write it into a vistoria.toml (`vistoria init`)\n"
         "  looked at --model\n"
         "  looked at VISTORIA_MODEL_NAME\n"
         "  looked at vistoria.toml, found neither here nor above"
