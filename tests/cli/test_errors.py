@@ -78,11 +78,7 @@ def test_a_bug_says_so_and_shows_its_place_on_request(monkeypatch: pytest.Monkey
         (("run", "--modle", "x"), "No such option '--modle'"),
         (("run", "--limit", "many"), "hint: vistoria run --help"),
         (("run", "-o", "temperature"), "'temperature' is not of the form key=value"),
-        (
-            ("run",),
-            "source.address is not set: name it, or write it into a vistoria.toml (`vistoria init`) "
-            "looked at SOURCE looked at VISTORIA_SOURCE_ADDRESS",
-        ),
+        (("run",), "source.address is not set: name it, or write it into a vistoria.toml"),
         (("run", "nowhere"), "there is nothing at 'nowhere'"),
         (("status",), "start with `vistoria run`"),
         (("models", "show", "gemni:x"), "no model named 'gemni'; did you mean 'gemini'?"),
