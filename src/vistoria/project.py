@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from vistoria.errors import ConfigError
 from vistoria.sections import (
+    FunctionsSection,
     GoogleSection,
     ImagesSection,
     ModelSection,
@@ -71,6 +72,7 @@ class Project(BaseModel):
     task: TaskSection = TaskSection()
     model: ModelSection = ModelSection()
     run: RunSection = RunSection()
+    functions: FunctionsSection = FunctionsSection()
     google: GoogleSection = GoogleSection()
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -117,6 +119,7 @@ _SECTIONS: Mapping[str, type[Section]] = {
     "task": TaskSection,
     "model": ModelSection,
     "run": RunSection,
+    "functions": FunctionsSection,
     "google": GoogleSection,
 }
 

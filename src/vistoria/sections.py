@@ -156,6 +156,17 @@ class RunSection(Section):
     poll: PositiveFloat = 60.0
 
 
+class FunctionsSection(Section):
+    """`[functions]`: how events are answered. `max_age`: seconds for which an event is left for
+    another try after transient failures; `timeout`: seconds that a delivery waits for its answer;
+    `dead_letter`: the Pub/Sub topic that is told of images which failed for good.
+    """
+
+    max_age: NonNegativeFloat = 86_400.0
+    timeout: PositiveFloat = 240.0
+    dead_letter: str | None = None
+
+
 class GoogleSection(Section):
     """`[google]`: `google_account.GoogleSettings`."""
 

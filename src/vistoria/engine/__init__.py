@@ -6,8 +6,9 @@ from vistoria.engine.forecast import Average, Forecast, average, forecast
 from vistoria.engine.loading import Load
 from vistoria.engine.local import Limits, Report, work_through
 from vistoria.engine.pilot import draw
-from vistoria.engine.plan import Ask, Choice, Plan, make_plan, plan_part
+from vistoria.engine.plan import Ask, Choice, Plan, make_plan, plan_part, plan_to_come
 from vistoria.engine.sizing import Difference, Size, acceptable, differences, sizes
+from vistoria.engine.standing import Standing
 from vistoria.engine.versions import others
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Report",
     "Share",
     "Size",
+    "Standing",
     "acceptable",
     "average",
     "batches_of",
@@ -32,6 +34,7 @@ __all__ = [
     "make_plan",
     "others",
     "plan_part",
+    "plan_to_come",
     "sizes",
     "work_in_batches",
     "work_through",

@@ -37,7 +37,7 @@ _CHUNK = 8  # images loaded per hop to a thread
 _READERS = 4
 _WAITING = 16  # chunks that nobody has begun
 _AHEAD = 256 << 20  # bytes of images in memory from which no more are read ahead
-_MOST = 256  # calls at once to a service, unless the person says otherwise
+MOST_CALLS = 256  # calls at once to a service, unless the person says otherwise
 _GRACE = 30.0  # seconds that calls in flight are given when a run is stopped
 
 
@@ -132,7 +132,7 @@ class _Session:
         self._easy: Easy | None = None
         self._earlier: Earlier | None = None
         self._report, self._versions = Report(), Versions(model.name, emit)
-        self._tab = _tab(plan, model, limits)
+        self._tab = open_tab(plan, model, limits)
         before = ledger.spending(plan.run.run_id) + limits.already
         self._before = before.money or 0
         self._held = 0  # bytes of images in memory
@@ -192,7 +192,7 @@ class _Session:
         can, limits = self._model.capabilities, self._limits
         if can.local:
             return Direct(self._model)
-        most = limits.concurrency or _MOST
+        most = limits.concurrency or MOST_CALLS
         bounds = Bounds(
             start=min(can.concurrency, most),
             most=most,
@@ -240,7 +240,7 @@ class _Session:
         self, session_id: int, recall: Recall, works: MemoryObjectReceiveStream[Work]
     ) -> None:
         can = self._model.capabilities
-        callers = self._limits.concurrency or (can.concurrency if can.local else _MOST)
+        callers = self._limits.concurrency or (can.concurrency if can.local else MOST_CALLS)
         send, receive = anyio.create_memory_object_stream[Ready](
             callers if can.local else 2 * _CHUNK
         )
@@ -368,7 +368,7 @@ def _waiting(receive: MemoryObjectReceiveStream[Work], most: int) -> Iterator[Wo
             yield receive.receive_nowait()
 
 
-def _tab(plan: Plan, model: Model, limits: Limits) -> Tab:
+def open_tab(plan: Plan, model: Model, limits: Limits) -> Tab:
     """The tab of a run; raises UserError when its ceiling cannot be kept."""
     tab = Tab(
         model.name, model.capabilities, limits.prices or load_prices(),

@@ -164,6 +164,23 @@ def plan_part(ledger: Ledger, like: Run, ask: Ask, ordinals: NDArray[np.int64]) 
     )
 
 
+def plan_to_come(ledger: Ledger, source: Source, selection: Selection, ask: Ask) -> Plan:
+    """The run that `make_plan` goes on with for the same, with nothing to ask as yet: for
+    observations that are brought one by one. The source is not read."""
+    task, unanswerable = answerable(ask.task, ask.model)
+    question_id = ask.question(ledger, task)
+    spec = RunSpec(
+        source=source.address,
+        profile=source.profile,
+        selection={k: v for k, v in asdict(selection).items() if v is not None},
+        question_id=question_id,
+        version=version("vistoria"),
+    )
+    run, resumed = ledger.begin(spec)
+    group = Group(task, question_id, np.zeros(0, dtype=np.int64))
+    return Plan(run=run, total=0, groups=(group,), unanswerable=unanswerable, resumed=resumed)
+
+
 def _scan(ledger: Ledger, source: Source, selection: Selection, emit: Sink) -> NDArray[np.int64]:
     found, rows = [np.zeros(0, dtype=np.int64)], 0
     for batch in source.batches(selection):

@@ -51,9 +51,7 @@ class Arrivals:
         """Notes generations that were told of after a newer one, so that nothing is left to ask."""
         self._note(run_id, [(uri, generation, None) for uri, generation in objects])
 
-    def admit(
-        self, run_id: int, question_id: int, objects: Sequence[tuple[str, int, int]]
-    ) -> list[Arrived]:
+    def admit(self, run_id: int, objects: Sequence[tuple[str, int, int]]) -> None:
         """Notes a delivery about each uri, generation and ordinal, in one transaction. Each becomes
         part of the run, in place of older generations of the same object."""
         with transaction(self._db):
@@ -67,10 +65,9 @@ class Arrivals:
                 for (one,) in older:
                     _take_out(self._db, run_id, one)
                 _put_in(self._db, run_id, ordinal)
-        return [self._arrived(run_id, question_id, *one) for one in objects]
 
     def give_up(self, run_id: int, ordinal: int, uri: str) -> None:
-        """Transient failures have gone on for long enough: it is not asked about by events again."""
+        """Transient failures went on for too long: events no longer have it asked about."""
         with transaction(self._db):
             self._db.execute(
                 "UPDATE arrivals SET given_up = 1 WHERE run_id = ? AND uri = ? AND ordinal = ?",
@@ -113,9 +110,10 @@ class Arrivals:
             [(run_id, uri, generation, ordinal, now) for uri, generation, ordinal in objects],
         )
 
-    def _arrived(
+    def look(
         self, run_id: int, question_id: int, uri: str, generation: int, ordinal: int
     ) -> Arrived:
+        """Where an object that was admitted stands now."""
         first_at, deliveries, given_up, letter = self._db.execute(
             "SELECT first_at, deliveries, given_up, dead_letter FROM arrivals "
             "WHERE run_id = ? AND uri = ? AND generation = ?",
@@ -131,8 +129,8 @@ class Arrivals:
 
     def _attempt(self, question_id: int, ordinal: int, where: str) -> tuple[str, str] | None:
         found: tuple[str, str] | None = self._db.execute(
-            f"SELECT reason, detail FROM attempts WHERE question_id = ? AND ordinal = ? AND {where} "
-            "ORDER BY attempt_id DESC",
+            "SELECT reason, detail FROM attempts WHERE question_id = ? AND ordinal = ? "
+            f"AND {where} ORDER BY attempt_id DESC",
             (question_id, ordinal),
         ).fetchone()
         return found
@@ -164,6 +162,4 @@ def _take_out(db: sqlite3.Connection, run_id: int, ordinal: int) -> None:
         return
     db.execute("DELETE FROM scopes WHERE run_id = ? AND first = ?", (run_id, row[0]))
     left = [(run_id, row[0], ordinal - 1), (run_id, ordinal + 1, row[1])]
-    db.executemany(
-        "INSERT INTO scopes VALUES (?, ?, ?)", [one for one in left if one[1] <= one[2]]
-    )
+    db.executemany("INSERT INTO scopes VALUES (?, ?, ?)", [one for one in left if one[1] <= one[2]])
