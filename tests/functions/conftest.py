@@ -93,6 +93,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         (tmp_path / "vistoria.toml").write_text(text)
         (tmp_path / "main.py").write_text(MAIN)
         monkeypatch.chdir(tmp_path)
-        app = functions_framework.create_app("label", str(tmp_path / "main.py"), "http")
+        app = functions_framework.create_app("label", str(tmp_path / "main.py"), "http")  # type: ignore[no-untyped-call]
         yield Place(tmp_path, storage, service, pubsub, app.test_client())
         end_sessions()

@@ -9,14 +9,16 @@ from tests.servers._serving import Serving
 class CloudStorageServer(Serving):
     """`objects`: gs:// address → MIME type; `data`: their bytes, where somebody downloads them.
 
-    `buckets`: bucket → location. `denied`: permissions that the account lacks. `asked`: paths, in
-    order. `open`: anybody may read. Bytes are handed out at `/bucket/object`, as by the XML API.
+    `generations`: address → generation, where it is not 1. `buckets`: bucket → location.
+    `denied`: permissions that the account lacks. `asked`: paths, in order. `open`: anybody may
+    read. Bytes are handed out at `/bucket/object`, as by the XML API.
     """
 
     def __init__(self, tokens: set[str] | None = None) -> None:
         super().__init__()
         self.objects: dict[str, str] = {}
         self.data: dict[str, bytes] = {}
+        self.generations: dict[str, int] = {}
         self.buckets: dict[str, str] = {}
         self.denied: set[str] = set()
         self.asked: list[str] = []
@@ -26,6 +28,7 @@ class CloudStorageServer(Serving):
     def add_routes(self, app: web.Application) -> None:
         root = "/storage/v1/b/{bucket}"
         app.router.add_get(root + "/o/{object:.+}", self._object)
+        app.router.add_get(root + "/o", self._list)
         app.router.add_get(root + "/iam/testPermissions", self._permissions)
         app.router.add_get(root, self._bucket)
         app.router.add_get("/{bucket}/{object:.+}", self._bytes)
@@ -41,6 +44,30 @@ class CloudStorageServer(Serving):
             {"kind": "storage#object", "name": key, "contentType": self.objects[name],
              "generation": "1", "size": "1"}
         )  # fmt: skip
+
+    async def _list(self, request: web.Request) -> web.Response:
+        """A page of names in their order, as many as are asked for."""
+        if refusal := self._refusal(request, "storage.objects.list"):
+            return refusal
+        bucket = request.match_info["bucket"]
+        if bucket not in self.buckets:
+            return _error(404, "The specified bucket does not exist.")
+        root, after = f"gs://{bucket}/", request.query.get("pageToken", "")
+        prefix, most = root + request.query.get("prefix", ""), int(request.query["maxResults"])
+        named = {name for name in (*self.objects, *self.data) if name.startswith(prefix)}
+        names = sorted(name for name in named if name.removeprefix(root) > after)
+        items = [self._item(name, root) for name in names[:most]]
+        page = {"kind": "storage#objects", **({"items": items} if items else {})}
+        if len(names) > most:
+            page["nextPageToken"] = names[most - 1].removeprefix(root)
+        return web.json_response(page)
+
+    def _item(self, name: str, root: str) -> dict[str, str]:
+        return {
+            "name": name.removeprefix(root), "generation": str(self.generations.get(name, 1)),
+            "size": str(len(self.data.get(name, b""))), "updated": "2026-05-05T05:05:05.000Z",
+            "contentType": self.objects.get(name, "image/jpeg"),
+        }  # fmt: skip
 
     async def _bytes(self, request: web.Request) -> web.Response:
         if refusal := self._refusal(request, "storage.objects.get"):
