@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench-student help demo test check format bench-demo bench-engine bench-google bench-review bench-truth train-street evaluate-street clean
+.PHONY: bench-student help demo test check format bench-automate bench-demo bench-engine bench-google bench-review bench-truth train-street evaluate-street clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev ## format and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench-automate: $(VENV)/.dev ## measure what "new images by themselves" promises; ten minutes (`python -m benchmarks.automate --quick`: two)
+	$(BIN)/python -m benchmarks.automate
 
 bench-demo: $(VENV)/.dev ## measure what issue "main job" promises; minutes
 	$(BIN)/python -m benchmarks.demo

@@ -23,7 +23,8 @@ _TAKEN = {102, 200, 201, 202, 204}  # what Pub/Sub takes for an acknowledgement
 
 @dataclass(slots=True)
 class Delivery:
-    """A request that is sent until it is taken. `statuses`: of each try, 0 without an answer."""
+    """A request that is sent until it is taken, after `seconds`. `statuses`: of each try, 0 without
+    an answer."""
 
     url: str
     headers: Mapping[str, str]
@@ -32,6 +33,7 @@ class Delivery:
     statuses: list[int] = field(default_factory=list)
     answer: bytes = b""
     taken: bool = False
+    seconds: float = 0.0
 
 
 class PubSubServer(Serving):
@@ -113,6 +115,7 @@ class PubSubServer(Serving):
             delivery.statuses.append(await self._try(delivery))
             self.tries[delivery.statuses[-1]] += 1
             delivery.taken = delivery.statuses[-1] in _TAKEN
+            delivery.seconds = time.monotonic() - delivery.at
             if not delivery.taken:
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, self._longest)

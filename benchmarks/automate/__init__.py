@@ -1,0 +1,1 @@
+"""What issue "new images by themselves" promises, measured against local servers."""
