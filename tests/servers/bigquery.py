@@ -9,7 +9,6 @@ Queries are BigQuery's SQL, which runs in DuckDB; bytes are counted as BigQuery 
 
 import asyncio
 import json
-import re
 import time
 import traceback
 from collections import deque
@@ -29,6 +28,7 @@ from tests.servers.bigquery_data import (
     Warehouse,
 )
 from tests.servers.bigquery_storage import StorageRead
+from tests.servers.bigquery_uploads import Uploads
 
 Body = dict[str, Any]
 _PAGE = 10_000
@@ -96,7 +96,9 @@ class BigQueryServer(Serving):
             ("POST", "/datasets/{dataset}/tables/{table}/insertAll", self._insert_all),
         ):
             router.add_route(method, root + path, answer)
-        router.add_post("/upload" + root + "/jobs", self._upload)
+        uploads = Uploads(self._begin)
+        router.add_post("/upload" + root + "/jobs", uploads.begin)
+        router.add_put("/upload" + root + "/jobs", uploads.go_on)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -271,17 +273,7 @@ class BigQueryServer(Serving):
             body["pageToken"] = str(first + len(rows))
         return body
 
-    # Loading: newline-delimited JSON in a multipart or a resumable upload
-
-    async def _upload(self, request: web.Request) -> web.Response:
-        if request.query.get("uploadType") != "multipart":
-            raise Refusal(400, "invalid", "this server takes multipart uploads")
-        kind, content = request.headers["Content-Type"], await request.read()
-        boundary = re.search(r'boundary="?([^";]+)', kind)
-        assert boundary is not None
-        parts = content.split(b"--" + boundary[1].encode())[1:-1]
-        description, lines = (part.partition(b"\r\n\r\n")[2].strip() for part in parts)
-        return web.json_response(await self._begin(request, json.loads(description), lines))
+    # Loading: newline-delimited JSON or Parquet
 
     def _load(self, given: Body, lines: bytes) -> Body:
         wanted = given["configuration"]["load"]
@@ -293,13 +285,17 @@ class BigQueryServer(Serving):
             there = False
         if not there:
             self.data.create(name, wanted["schema"]["fields"])
-        rows = [json.loads(line) for line in lines.splitlines() if line.strip()]
-        self.data.insert(name, rows)
+        if wanted.get("sourceFormat") == "PARQUET":
+            loaded = self.data.insert_parquet(name, lines)
+        else:
+            rows = [json.loads(line) for line in lines.splitlines() if line.strip()]
+            self.data.insert(name, rows)
+            loaded = len(rows)
         self._cache.clear()
         resource = {
             "kind": "bigquery#job", "configuration": given["configuration"],
             "jobReference": given["jobReference"], "status": {"state": "DONE"},
-            "statistics": {"load": {"outputRows": str(len(rows))}},
+            "statistics": {"load": {"outputRows": str(loaded)}},
         }  # fmt: skip
         self._jobs[given["jobReference"]["jobId"]] = _Job(resource)
         return resource

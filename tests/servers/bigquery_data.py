@@ -1,6 +1,7 @@
 """What stands behind the BigQuery servers: a DuckDB database spoken to in BigQuery's SQL."""
 
 import base64
+import io
 import itertools
 import json
 import threading
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import sqlglot
 from duckdb.sqltypes import DuckDBPyType
 from sqlglot import exp
@@ -242,6 +244,16 @@ class Warehouse:
         lines = pa.table({"line": pa.array([json.dumps(dict(row)) for row in rows], pa.string())})
         cursor.register("lines", lines)
         cursor.execute(f"INSERT INTO {name.sql} SELECT {', '.join(parts)} FROM lines")
+
+    def insert_parquet(self, name: Name, content: bytes) -> int:
+        """Appends the rows of a Parquet file, by the names of its columns; how many they were."""
+        with self._lock:
+            self._sizes.clear()
+        table = pq.read_table(io.BytesIO(content))
+        cursor = self.cursor()
+        cursor.register("given", table)
+        cursor.execute(f"INSERT INTO {name.sql} BY NAME FROM given")
+        return int(table.num_rows)
 
     def drop(self, name: Name) -> None:
         """Removes a table."""
