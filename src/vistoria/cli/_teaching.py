@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from vistoria.certificate import Claim, issue
 from vistoria.cli.report import thumbnails, write_report
-from vistoria.errors import CertificateRefused
+from vistoria.errors import CertificateRefused, UserError
 from vistoria.images import Images
 from vistoria.ledger import Ledger, Run, Unit
 from vistoria.report import Contents, Report, read_report
@@ -48,7 +48,10 @@ def teach(folder: Path, ledger_file: Path, run: Run, task: Task, page: Path) -> 
 
 def _review(ledger: Ledger, run: Run, task: Task, truth: Truth, unit: Unit, domain: Domain) -> None:
     """Draws and answers a sample, where there is enough to draw from."""
-    frame = open_frame(ledger, run, unit, domain)
+    try:
+        frame = open_frame(ledger, run, unit, domain)
+    except UserError:  # nothing was answered there
+        return
     free = sum(purpose_of(text) == "certification" for text in frame.table["split"].to_pylist())
     if free < _FEWEST:
         return

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from vistoria.errors import UserError
 from vistoria.labels import named, plain
 from vistoria.ledger import Ledger, Run, Sample
 from vistoria.report.answers import CHART
@@ -34,7 +35,10 @@ def read_changes(
     sample, tallied = _sample(ledger, run), dict[str, Tally]()
     if sample is None:
         before, after = list(facts.snapshots)[-2:]
-        frame = open_frame(ledger, run, "pair", Domain(between=(before, after)))
+        try:
+            frame = open_frame(ledger, run, "pair", Domain(between=(before, after)))
+        except UserError:  # no asset was answered in both
+            return ()
     else:
         frame, _, tallied = tallies(ledger, sample)
         between = Domain.of(sample.domain).between
