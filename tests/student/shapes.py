@@ -122,7 +122,7 @@ class Teacher:
 
 def mistaken(uri: str, answer: Mapping[str, Value], wrong: float) -> dict[str, Value]:
     """The answer with a share of its fields replaced by others."""
-    dice = random.Random(uri)
+    dice = random.Random(Path(uri).name)
     other = _answer(dice)
     return {name: other[name] if dice.random() < wrong else value for name, value in answer.items()}
 

@@ -65,7 +65,7 @@ def place(
     (tmp_path / "photos.csv").write_text((labelled.folder / "photos.csv").read_text())
     (tmp_path / "shapes.toml").write_text(TASK_FILE)
     student.write(tmp_path / "student.onnx")
-    said = {uri: mistaken(f"gemini {uri}", truth, 0.02) for uri, truth in labelled.truth.items()}
+    said = {uri: mistaken(f"{uri} by gemini", truth, 0.05) for uri, truth in labelled.truth.items()}
     answers = {image_key(Path(uri).read_bytes()): answer for uri, answer in said.items()}
     with GeminiServer() as server:
         server.answer = lambda image, schema: {

@@ -139,9 +139,15 @@ def embed(
         finally:
             threads.shutdown(cancel_futures=True)
             store.save()
+    return _known(images, store, failed, done - failed.total())
+
+
+def _known(
+    images: Sequence[ImageRef], store: Store, failed: Counter[str], computed: int
+) -> Embedded:
     rows = [i for i, image in enumerate(images) if image in store]
     vectors = np.stack([store[images[i]] for i in rows]) if rows else np.zeros((0, 0), np.float32)
-    return Embedded(np.array(rows, np.int64), vectors, failed, done - failed.total())
+    return Embedded(np.array(rows, np.int64), vectors, failed, computed)
 
 
 def _loaded(image: ImageRef, load: Load, form: ImageForm) -> Picture | ObservationError:

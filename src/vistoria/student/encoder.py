@@ -5,7 +5,10 @@ own. What is done before and after is said in options, read from the files that 
 (`hub`), or taken from the graph where only one reading is possible; it is never guessed.
 """
 
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -68,7 +71,8 @@ def _whole(path: Path) -> bytes:
     """The graph with weights that lie in a file beside it taken in."""
     package = onnx()
     try:
-        whole: bytes = package.load(str(path)).SerializeToString()
+        with _real(path) as file:
+            whole: bytes = package.load(str(file)).SerializeToString()
     except FileNotFoundError as error:
         raise ConfigError(
             f"{path.name} keeps its weights in another file, which is missing: {error}"
@@ -76,6 +80,20 @@ def _whole(path: Path) -> bytes:
     except Exception as error:
         raise ConfigError(f"{path.name} is not an ONNX model: {str(error)[:300]}") from error
     return whole
+
+
+@contextmanager
+def _real(path: Path) -> Iterator[Path]:
+    """A file beside which its weights lie as files: `onnx` reads none through links, of which the
+    cache of a hub is made."""
+    parts = list(path.parent.glob(f"{path.name}*"))
+    if len(parts) < 2 or not any(part.is_symlink() for part in parts):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for part in parts:
+            shutil.copyfile(part, Path(folder) / part.name)
+        yield Path(folder) / path.name
 
 
 class _Input(NamedTuple):
@@ -98,14 +116,7 @@ def encoder_backbone(name: str, model: Any, options: EncoderOptions) -> Backbone
     for one in [one for one in model.graph.input if one.name != taken.name]:
         model.graph.input.remove(one)
     model = pruned(model, [output.name])
-    left = {given for node in model.graph.node for given in node.input}
-    made = {out for node in model.graph.node for out in node.output}
-    made |= {one.name for one in model.graph.initializer} | {taken.name, ""}
-    if missing := sorted(left - made):
-        raise ConfigError(
-            f"{name!r} also needs {', '.join(missing)}: it is no image encoder by itself. Name the "
-            "vision part, e.g. onnx/vision_model.onnx"
-        )
+    _check_whole(name, model, taken)
     package = onnx()
     model = package.compose.add_prefix(model, "encoder/")
     graph = model.graph
@@ -127,6 +138,18 @@ def encoder_backbone(name: str, model: Any, options: EncoderOptions) -> Backbone
     if found.dimensions < 2:
         raise ConfigError(f"{name!r} gives {found.dimensions} number per picture, not features")
     return found
+
+
+def _check_whole(name: str, model: Any, taken: _Input) -> None:
+    """Raises ConfigError where the output needs more than pixels."""
+    left = {given for node in model.graph.node for given in node.input}
+    made = {out for node in model.graph.node for out in node.output}
+    made |= {one.name for one in model.graph.initializer} | {taken.name, ""}
+    if missing := sorted(left - made):
+        raise ConfigError(
+            f"{name!r} also needs {', '.join(missing)}: it is no image encoder by itself. Name the "
+            "vision part, e.g. onnx/vision_model.onnx"
+        )
 
 
 def _input(name: str, model: Any, options: EncoderOptions) -> _Input:

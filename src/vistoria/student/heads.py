@@ -32,8 +32,8 @@ __all__ = [
     "finished",
     "fit_head",
     "loss",
-    "one_core",
     "temperature_of",
+    "unthreaded",
 ]
 
 Form: TypeAlias = Literal["classes", "set", "value"]
@@ -198,7 +198,7 @@ def _patient() -> Iterator[None]:
         yield
 
 
-def one_core() -> AbstractContextManager[object]:
+def unthreaded() -> AbstractContextManager[object]:
     """Keeps linear algebra on one core meanwhile: at these sizes threads wait more than they work,
     and much more where the machine is busy."""
     scikit("linear_model")  # brings threadpoolctl

@@ -20,8 +20,8 @@ from vistoria.student.heads import (
     finished,
     fit_head,
     loss,
-    one_core,
     temperature_of,
+    unthreaded,
 )
 from vistoria.student.measure import Measured, measured
 from vistoria.student.targets import Target, target_of
@@ -90,7 +90,7 @@ def learn(
     doubts: list[Suspect] = []
     for number, asked in enumerate(task.fields):
         listen(f"learning {asked.name}", number, len(task.fields))
-        with one_core():
+        with unthreaded():
             found = _field(rows, vectors, asked)
         if isinstance(found, str):
             left[asked.name] = found

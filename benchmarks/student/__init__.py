@@ -1,0 +1,1 @@
+"""What "keep the model" promises: training, its file's speed, and cascades that hold."""

@@ -1,0 +1,146 @@
+"""Image encoders from a hub of models: `hub:OWNER/NAME[@REVISION]`, once, then from the cache.
+
+Of a repository are taken its ONNX graph (`onnx/vision_model.onnx`, `onnx/model.onnx`, or the same
+at the top, with weights beside it) and its description: `preprocessor_config.json` of transformers,
+or `config.json` of timm. Nothing in it is executed. HF_ENDPOINT, HF_HOME, HF_TOKEN and
+HF_HUB_OFFLINE are honoured. Mind each model's licence: DINOv3, for one, has its own.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vistoria.errors import AccessDenied, ConfigError, MissingExtra, TransientError
+from vistoria.student.backbone import Backbone
+from vistoria.student.encoder import file_encoder
+
+__all__ = ["folder_backbone", "hub_backbone"]
+
+_GRAPHS = ("onnx/vision_model.onnx", "onnx/model.onnx", "vision_model.onnx", "model.onnx")
+_CONVERT = (
+    "convert it once, where torch is installed: pip install optimum-onnx, then optimum-cli export "
+    "onnx --model {repo} --task image-feature-extraction FOLDER, and name FOLDER/model.onnx"
+)
+
+
+def hub_backbone(name: str, options: Mapping[str, Any]) -> Backbone:
+    """The encoder of a repository. Raises ConfigError where it holds none that can be read,
+    AccessDenied where it is closed, TransientError where the hub does not answer."""
+    repo, _, revision = name.partition("@")
+    if repo.count("/") != 1:
+        raise ConfigError(f"'hub:{name}' must be like hub:OWNER/NAME or hub:OWNER/NAME@REVISION")
+    chosen = dict(options)
+    file = chosen.pop("file", None)
+    folder = _downloaded(repo, revision or None, file)
+    return folder_backbone(folder, repo, chosen, file)
+
+
+def folder_backbone(
+    folder: Path, repo: str, options: Mapping[str, Any], file: str | None = None
+) -> Backbone:
+    """The encoder in a folder laid out like a repository; `file`: its graph, if not the usual."""
+    graphs = [folder / name for name in ((file,) if file else _GRAPHS)]
+    path = next((one for one in graphs if one.is_file()), None)
+    if path is None:
+        found = sorted(one.name for one in folder.rglob("*") if one.is_file())
+        weights = [one for one in found if one.endswith((".safetensors", ".bin", ".pth"))]
+        what = f"only weights ({weights[0]})" if weights else ", ".join(found[:6]) or "nothing"
+        raise ConfigError(
+            f"{repo!r} holds no ONNX graph: {what}; {_CONVERT.format(repo=repo)}",
+            looked_at=tuple(str(one.relative_to(folder)) for one in graphs),
+        )
+    given = {**_preprocessing(folder, repo), **options}
+    found_backbone = file_encoder(path, given)
+    return Backbone(
+        name=repo, version=found_backbone.version, graph=found_backbone.graph,
+        width=found_backbone.width, height=found_backbone.height,
+    )  # fmt: skip
+
+
+def _preprocessing(folder: Path, repo: str) -> dict[str, Any]:
+    """How the encoder wants its pixels, in its own words; raises ConfigError where it says nothing
+    or what cannot be done here."""
+    for place in (folder, folder / "onnx"):
+        if (path := place / "preprocessor_config.json").is_file():
+            return _of_transformers(_json(path), repo)
+    config = _json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    about = config.get("pretrained_cfg", config)
+    if "mean" in about and "input_size" in about:
+        _, height, width = about["input_size"]
+        return {
+            "mean": tuple(about["mean"]), "std": tuple(about["std"]),
+            "width": width, "height": height,
+        }  # fmt: skip
+    raise ConfigError(
+        f"{repo!r} does not say how it wants its pixels: it has no preprocessor_config.json. Name "
+        "its file with the options mean, std, width and height instead",
+        looked_at=("preprocessor_config.json", "config.json, pretrained_cfg"),
+    )
+
+
+def _of_transformers(given: Mapping[str, Any], repo: str) -> dict[str, Any]:
+    scale = given.get("rescale_factor", 1 / 255)
+    if given.get("do_rescale", True) and abs(scale - 1 / 255) > 1e-6:
+        raise ConfigError(f"{repo!r} wants pixels scaled by {scale}; name its file with options")
+    size = given.get("crop_size") or given.get("size") or {}
+    if isinstance(size, int):
+        size = {"height": size, "width": size}
+    side = size.get("shortest_edge")
+    found: dict[str, Any] = {
+        "height": size.get("height", side), "width": size.get("width", side),
+    }  # fmt: skip
+    if given.get("do_normalize", True):
+        found |= {
+            "mean": tuple(given.get("image_mean", (0.5, 0.5, 0.5))),
+            "std": tuple(given.get("image_std", (0.5, 0.5, 0.5))),
+        }
+    else:
+        found |= {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("it is no object")
+    except ValueError as error:
+        raise ConfigError(f"{path.name} of the model cannot be read: {error}") from None
+    return found
+
+
+def _downloaded(repo: str, revision: str | None, file: str | None) -> Path:
+    try:
+        import huggingface_hub  # noqa: PLC0415 - of an extra
+        from huggingface_hub import errors  # noqa: PLC0415
+    except ImportError:
+        raise MissingExtra("models from a hub", "hub") from None
+    graphs = [file] if file else list(_GRAPHS)
+    wanted = [*graphs, *(f"{name}_data*" for name in graphs), "*.json", "onnx/*.json"]
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(
+                repo, revision=revision, allow_patterns=wanted,
+                endpoint=os.environ.get("HF_ENDPOINT") or None,
+            )
+        )  # fmt: skip
+    except errors.GatedRepoError:
+        raise AccessDenied(
+            f"{repo!r} is closed: accept its terms on its page, and set HF_TOKEN to your token"
+        ) from None
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
+        place = f"{repo}@{revision}" if revision else repo
+        raise ConfigError(
+            f"the hub has no model {place!r}, or does not show it to you; check the name, or set "
+            f"HF_TOKEN: {str(error).splitlines()[0]}"
+        ) from None
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
+        raise ConfigError(
+            f"{repo!r} is not in the cache and the hub cannot be reached ({type(error).__name__}). "
+            "Download it once where there is a network (hf download), copy the cache (HF_HOME), or "
+            "name a folder's file: --backbone FOLDER/model.onnx"
+        ) from None
+    except (errors.HfHubHTTPError, OSError) as error:
+        raise TransientError(f"the hub does not answer: {str(error)[:300]}") from None
