@@ -105,6 +105,8 @@ class ImageSettings:
 
     `max_side`: downscale so that the longer side is at most this many pixels.
     `crop`: cut to the observation's box, widened on each side by `crop_margin` times its size.
+    `known_by`: images that are not read here are known by their "address", or by the "content",
+    whose checksum their store is asked for.
     `verify`: decode also those JPEG files that are handed over as they are, to find damage within
     them; else only what is missing or out of place is found.
     """
@@ -115,6 +117,7 @@ class ImageSettings:
     max_bytes: int = 50_000_000
     max_pixels: int = 200_000_000
     verify: bool = False
+    known_by: Literal["address", "content"] = "address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +126,7 @@ class Picture:
 
     By reference (`data` and `pixels` None), encoded (`data`), or decoded (`pixels`, uint8,
     height × width × 3, RGB). `width` and `height` are of what is handed over, if known;
-    `sha256` is of the original bytes, if they were seen.
+    `sha256` is of the original bytes, if they were seen; `checksum` what their store says of them.
     """
 
     uri: str
@@ -133,6 +136,7 @@ class Picture:
     width: int | None = None
     height: int | None = None
     sha256: bytes | None = None
+    checksum: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

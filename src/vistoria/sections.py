@@ -96,6 +96,7 @@ class ImagesSection(Section):
     max_bytes: PositiveInt = 50_000_000
     max_pixels: PositiveInt = 200_000_000
     verify: bool = False
+    known_by: Literal["address", "content"] = "address"
     store: Annotated[dict[str, Any], BeforeValidator(_pairs)] = {}
 
     @property

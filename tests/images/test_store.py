@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from tests.images._pictures import encoded, scene
+from tests.servers.cloud_storage import CloudStorageServer
 from tests.servers.object_store import Fault, ObjectStore
+from vistoria.engine.recall import identity
 from vistoria.errors import (
     AccessDenied,
     AddressInvalid,
@@ -315,3 +317,23 @@ def test_the_emulator_and_a_token_of_ours(
     assert found.data == JPEG
     sent = {key.lower(): value for key, value in server.asked[-1].headers.items()}
     assert sent["authorization"] == "Bearer ours"
+
+
+def test_an_image_by_reference_is_known_by_the_checksum_of_its_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form = ImageForm(kind="encoded", by_reference=frozenset({"gs"}))
+    refs = [ImageRef(f"gs://b/{name}.jpg", "1") for name in ("s1/v0/o", "s2/v0/o", "s2/v0/p")]
+    with CloudStorageServer() as storage:
+        storage.open = True
+        for ref, data in zip(refs, (JPEG, JPEG, JPEG + b"."), strict=True):
+            storage.data[ref.uri] = data
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
+        images = Images({"skip_signature": True})
+        for known_by, same in (("address", False), ("content", True)):
+            settings = ImageSettings(known_by=known_by)  # type: ignore[arg-type]
+            seen = [identity(images.load(ref, form, settings), ref, cropped=False) for ref in refs]
+            assert (seen[0] == seen[1], seen[1] == seen[2]) == (same, False)
+        with pytest.raises(ImageExpired):
+            gone = ImageRef("gs://b/s1/v0/gone.jpg")
+            images.load(gone, form, ImageSettings(known_by="content"))

@@ -1,5 +1,7 @@
 """Cloud Storage's JSON API, as far as looking at objects and buckets needs it, and their bytes."""
 
+import hashlib
+
 from aiohttp import web
 
 from tests.servers._google_bodies import body
@@ -75,7 +77,8 @@ class CloudStorageServer(Serving):
         data = self.data.get(self._address(request))
         if data is None:
             return web.Response(status=404, text="<Error><Code>NoSuchKey</Code></Error>")
-        headers = {"ETag": '"1"', "Last-Modified": "Tue, 05 May 2026 05:05:05 GMT"}
+        tag = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        headers = {"ETag": f'"{tag}"', "Last-Modified": "Tue, 05 May 2026 05:05:05 GMT"}
         return web.Response(body=data, headers=headers)
 
     async def _permissions(self, request: web.Request) -> web.Response:

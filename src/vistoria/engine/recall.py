@@ -17,9 +17,9 @@ _Key: TypeAlias = tuple[int, int]
 
 
 def identity(picture: Picture, ref: ImageRef, *, cropped: bool) -> int:
-    """64 bits that name what the model sees: the content where we saw it, else the address and
-    version; with the box where the image is cut to it."""
-    seen = picture.sha256 or f"{ref.uri}\x1f{ref.version}".encode()
+    """64 bits that name what the model sees: the content where we saw it or its store tells of it,
+    else the address and version; with the box where the image is cut to it."""
+    seen = picture.sha256 or picture.checksum or f"{ref.uri}\x1f{ref.version}".encode()
     if cropped and ref.box:
         seen += repr(tuple(ref.box)).encode()
     return int.from_bytes(md5(seen, usedforsecurity=False).digest()[:8], "big", signed=True)

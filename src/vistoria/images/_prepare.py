@@ -58,7 +58,9 @@ class Images:
         if address.scheme in form.by_reference and box is None and settings.max_side is None:
             kind = self._kind(address)
             if kind is None or kind in form.mime_types:
-                return Picture(uri=ref.uri, mime_type=kind)
+                return Picture(
+                    uri=ref.uri, mime_type=kind, checksum=self._checksum(address, settings)
+                )
         data = self._store.read(address, settings.max_bytes)
         sha256 = hashlib.sha256(data).digest()
         image = open_image(data, settings.max_pixels)
@@ -70,6 +72,11 @@ class Images:
             height, width, _ = pixels.shape
             return Picture(uri=ref.uri, pixels=pixels, width=width, height=height, sha256=sha256)
         return _encoded(ref.uri, data, sha256, image, region, form, settings)
+
+    def _checksum(self, address: Address, settings: ImageSettings) -> bytes | None:
+        """Of an object's content, where that is to be known and its store tells it."""
+        wanted = settings.known_by == "content" and address.scheme in _STORES
+        return self._store.checksum(address) if wanted else None
 
     def _kind(self, address: Address) -> str | None:
         """The MIME type of an object; None on the web, whose servers tell it themselves."""

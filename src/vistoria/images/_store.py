@@ -66,6 +66,7 @@ _SIGN_IN = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
+_MD5 = re.compile(r"[0-9a-fA-F]{32}")
 _HEAD = 512  # bytes that tell what an image is
 _KEPT = timedelta(minutes=4)  # for which a token is used before it is asked for again
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -145,6 +146,21 @@ class Store:
             raise _missing(address) from None
         except (BaseError, OSError) as error:
             _translate(error, address)
+
+    def checksum(self, address: Address) -> bytes | None:
+        """The MD5 of an object's bytes, where the store's tag is one; raises as `read` does.
+
+        Tags of objects that were put together from parts, or encrypted with a key of the
+        customer's, are none.
+        """
+        bucket = self._bucket(address.scheme, address.place)
+        try:
+            tag = (obstore.head(bucket, address.key)["e_tag"] or "").strip('"')
+        except FileNotFoundError:
+            raise _missing(address) from None
+        except (BaseError, OSError) as error:
+            _translate(error, address)
+        return bytes.fromhex(tag) if _MD5.fullmatch(tag) else None
 
     def _bucket(self, scheme: str, name: str) -> _Bucket:
         with self._lock:

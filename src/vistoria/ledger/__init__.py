@@ -7,6 +7,7 @@ from vistoria.ledger._decisions import Certificate
 from vistoria.ledger._evidence import Past, Scope
 from vistoria.ledger._jobs import Job, JobRow, Jobs, OpenRow, Settled
 from vistoria.ledger._ledger import Ledger
+from vistoria.ledger._news import News
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._repeats import Repeat
 from vistoria.ledger._reviews import Reviews
@@ -33,6 +34,7 @@ __all__ = [
     "Jobs",
     "Ledger",
     "Method",
+    "News",
     "OpenRow",
     "Outcome",
     "Past",

@@ -18,6 +18,7 @@ from vistoria.ledger._costs import Costs, costs, field_costs
 from vistoria.ledger._evidence import Past, Scope, past, scope
 from vistoria.ledger._jobs import Jobs
 from vistoria.ledger._manifest import Complete, Manifest, integers
+from vistoria.ledger._news import News, news
 from vistoria.ledger._reading import Field, Summary
 from vistoria.ledger._repeats import Repeat, repeats
 from vistoria.ledger._reviews import Reviews
@@ -152,6 +153,10 @@ class Ledger:
     def scope(self, run: Run) -> Scope:
         """The observations of a run, with what a repeatable choice of them needs."""
         return scope(self._db, run.run_id)
+
+    def news(self, run: Run, before: NDArray[np.int64]) -> News:
+        """What is new and gone among the run's observations, against those of `before`."""
+        return news(self._db, run.run_id, before)
 
     def past(self, question_id: int) -> list[Past]:
         """What became of the observations that this was asked about, the newest 20,000 or so."""

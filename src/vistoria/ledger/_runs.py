@@ -92,14 +92,18 @@ def begin(db: sqlite3.Connection, spec: RunSpec, *, fresh: bool) -> tuple[int, b
 
 def set_scope(db: sqlite3.Connection, run_id: int, ordinals: NDArray[np.int64]) -> None:
     """Stores a run's observations, in ascending order, as ranges in place of what it had."""
-    known = ordinals
+    rows = ranges(ordinals)
+    with transaction(db):
+        db.execute("DELETE FROM scopes WHERE run_id = ?", (run_id,))
+        db.executemany("INSERT INTO scopes VALUES (?, ?, ?)", ((run_id, a, b) for a, b in rows))
+
+
+def ranges(known: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Ascending ordinals as first and last of each stretch without a gap."""
     cuts = np.flatnonzero(np.diff(known) != 1)
     first = known[np.concatenate([[0], cuts + 1])] if len(known) else known
     last = known[np.concatenate([cuts, [len(known) - 1]])] if len(known) else known
-    with transaction(db):
-        db.execute("DELETE FROM scopes WHERE run_id = ?", (run_id,))
-        rows = zip(first.tolist(), last.tolist(), strict=True)
-        db.executemany("INSERT INTO scopes VALUES (?, ?, ?)", ((run_id, a, b) for a, b in rows))
+    return list(zip(first.tolist(), last.tolist(), strict=True))
 
 
 _RUNS = """
