@@ -334,6 +334,6 @@ def test_an_image_by_reference_is_known_by_the_checksum_of_its_store(
             settings = ImageSettings(known_by=known_by)  # type: ignore[arg-type]
             seen = [identity(images.load(ref, form, settings), ref, cropped=False) for ref in refs]
             assert (seen[0] == seen[1], seen[1] == seen[2]) == (same, False)
+        gone = ImageRef("gs://b/s1/v0/gone.jpg")
         with pytest.raises(ImageExpired):
-            gone = ImageRef("gs://b/s1/v0/gone.jpg")
             images.load(gone, form, ImageSettings(known_by="content"))
