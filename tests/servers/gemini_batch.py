@@ -73,6 +73,7 @@ class BatchServer(GeminiServer):
         self.jobs: list[BatchRecord] = []
         self.scripts: deque[Script] = deque()
         self.creations: deque[str | threading.Event] = deque()
+        self._counting = threading.Lock()
         self.looks = 0
         self._bucket, self._page, self._data = bucket, page, data
         self._running: set[asyncio.Task[None]] = set()
@@ -262,7 +263,9 @@ class BatchServer(GeminiServer):
                 continue
             given = json.loads(line)
             assert set(given) <= {"request", "key"}
-            status, response = self._one(given["request"], model, dice.random() < script.invalid)
+            with self._counting:  # jobs are answered in threads of their own
+                invalid = dice.random() < script.invalid
+                status, response = self._one(given["request"], model, invalid)
             if response is None:
                 continue
             job.answered += not status
