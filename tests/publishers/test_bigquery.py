@@ -138,7 +138,7 @@ class TestContract(PublisherContract):
 
     def test_no_permission(self, ledger: Ledger, address: str) -> None:
         self.server.denied.add("bigquery.jobs.create")
-        with pytest.raises(AccessDenied, match="jobs.create"):
+        with pytest.raises(AccessDenied, match=r"jobs\.create"):
             self.open(address).publish(edition_of(ledger, town()))
 
 

@@ -58,8 +58,10 @@ class FolderPublisher:
     """Writes several files into a folder, each whole or not at all, and then a file that says so:
     a folder holds the edition that its `vistoria.json` names."""
 
-    def __init__(self, address: str, files: Mapping[str, Write]) -> None:
-        """`files`: name → what writes it, in this order."""
+    def __init__(
+        self, address: str, files: "Mapping[str, Write] | Callable[[Edition], Mapping[str, Write]]"
+    ) -> None:
+        """`files`: name → what writes it, in this order; or what says so of an edition."""
         self.address, self._files = address, files
         if "://" in address:
             raise ConfigError(f"a folder on this machine is needed, not {address!r}")
@@ -75,7 +77,8 @@ class FolderPublisher:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).unlink(missing_ok=True)
         rows: dict[str, int] = {}
-        for name, write in self._files.items():
+        files = self._files(edition) if callable(self._files) else self._files
+        for name, write in files.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             with _whole(target) as path:

@@ -2,9 +2,9 @@
 
 `bigquery://project.dataset` has the tables `vistoria_labels` and so on; the option `prefix` names
 another beginning. Each table is loaded as Parquet into a staging table, and merged from there; both
-jobs bear names made of the edition, so that after a crash the same call goes on where it stopped and
-nothing is loaded or merged twice. The table of runs is merged last: a run has the edition that its
-row there names. Staging tables are removed then, and by BigQuery itself after a day.
+jobs bear names made of the edition, so that after a crash the same call goes on where it stopped
+and nothing is loaded or merged twice. The table of runs is merged last: a run has the edition that
+its row there names. Staging tables are removed then, and by BigQuery itself after a day.
 """
 
 import hashlib

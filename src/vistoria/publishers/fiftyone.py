@@ -1,0 +1,71 @@
+"""FiftyOne: a data set for each field, as `FiftyOneImageClassificationDataset`.
+
+A folder with a folder for each field that can be counted: `labels.json` (classes, and each photo's
+label with its confidence) and `data.json` (where each photo is). Photos that the field does not
+apply to bear no label. Open one with `fiftyone.Dataset.from_dir(dataset_dir=…,
+dataset_type=fiftyone.types.FiftyOneImageClassificationDataset)`.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from vistoria.labels import COUNTED, named
+from vistoria.publishers import Advance, Publisher, PublisherOptions
+from vistoria.publishers._edition import Edition
+from vistoria.publishers._files import FolderPublisher, Write, bare, check_options
+
+__all__ = ["EXTRA", "SCHEMES", "SUFFIXES", "open_publisher"]
+
+SCHEMES = ("fiftyone",)
+SUFFIXES: tuple[str, ...] = ()
+EXTRA = None
+
+
+def open_publisher(address: str, options: PublisherOptions) -> Publisher:
+    """A folder."""
+    check_options(options)
+    return FolderPublisher(bare(address, *SCHEMES), _files)
+
+
+def _files(edition: Edition) -> Mapping[str, Write]:
+    files: dict[str, Write] = {}
+    for field in edition.fields:
+        if field.kind in COUNTED:
+            files[f"{field.name}/labels.json"] = partial(_labels, field=field.name)
+            files[f"{field.name}/data.json"] = _places
+    return files
+
+
+def _labels(path: Path, edition: Edition, advance: Advance, *, field: str) -> Mapping[str, int]:
+    found: dict[str, tuple[str | None, float | None]] = {}
+    for ordinal, row in edition.photos():
+        value = row[field]
+        label = None if value is None else named(value)
+        found[_name(ordinal)] = label, row.get(f"{field}_confidence")
+    advance(field, len(found))
+    classes = sorted({label for label, _ in found.values() if label is not None})
+    places = {label: at for at, label in enumerate(classes)}
+    labels = {
+        name: None if label is None else _target(places[label], sure)
+        for name, (label, sure) in found.items()
+    }
+    path.write_text(json.dumps({"classes": classes, "labels": labels}, ensure_ascii=False), "utf-8")
+    return {field: len(found)}
+
+
+def _target(place: int, sure: float | None) -> Any:
+    return place if sure is None else {"label": place, "confidence": sure}
+
+
+def _places(path: Path, edition: Edition, advance: Advance) -> Mapping[str, int]:
+    del advance
+    found = {_name(ordinal): row["uri"] for ordinal, row in edition.photos()}
+    path.write_text(json.dumps(found, ensure_ascii=False), "utf-8")
+    return {}
+
+
+def _name(ordinal: int) -> str:
+    return f"{ordinal:09d}"
