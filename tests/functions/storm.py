@@ -17,8 +17,9 @@ from pathlib import Path
 from statistics import median
 
 from tests.functions.events import BUCKET, by_eventarc, finalized, picture, pushed
+from tests.servers._model import Behaviour
 from tests.servers.cloud_storage import CloudStorageServer
-from tests.servers.openai import KEY, MODEL, Behaviour, OpenAIServer
+from tests.servers.openai import KEY, MODEL, OpenAIServer
 from tests.servers.pubsub import Delivery, PubSubServer
 
 TOPIC = "projects/proj-1/topics/unlabelled"

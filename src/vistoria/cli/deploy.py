@@ -1,8 +1,8 @@
 """Write the files that label each new image of a bucket on Cloud Run.
 
 With --print a folder gets the Dockerfile, the service, who may do what, and the Eventarc trigger:
-as gcloud commands and as a Terraform module. Read them, then apply them yourself: this command changes
-nothing in the cloud. The project's source must be the bucket, gs://bucket or gs://bucket/path.
+as gcloud commands and as a Terraform module. Read them, then apply them yourself: this command
+changes nothing in the cloud. The source must be the bucket, gs://bucket or gs://bucket/path.
 
 Examples:
     vistoria deploy --print

@@ -30,6 +30,7 @@ from vistoria.engine import Choice, plan_to_come
 from vistoria.errors import TransientError
 from vistoria.job import open_job
 from vistoria.ledger import Ledger, News
+from vistoria.pricing import load_prices
 from vistoria.progress import Display
 from vistoria.project import Project
 from vistoria.result import Result
@@ -100,7 +101,7 @@ def _look(project: Project, display: Display, *, yes: bool, as_json: bool) -> in
     with warnings_shown():
         job = open_job(project)
         note("source", described(job.source))
-        announce(job.source, job.selection, job.limits.prices)
+        announce(job.source, job.selection, job.limits.prices or load_prices())
         with Ledger(job.ledger) as ledger:
             run = plan_to_come(ledger, job.source, job.selection, job.ask).run
             before = ledger.scope(run).ordinals
