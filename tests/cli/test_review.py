@@ -189,6 +189,44 @@ def test_pairs_assets_and_snapshots(vistoria: Vistoria, town: list[dict[str, Any
     assert vistoria("assets", "--conflicts").stdout.count("\n") == 1
 
 
+def test_a_certified_list_of_changes(vistoria: Vistoria, town: list[dict[str, Any]]) -> None:
+    del town
+    with Ledger(LEDGER) as ledger:
+        truth = []
+        for i in range(300):
+            for snapshot, material in (("s1", "wood"), ("s2", "steel" if i < 200 else "wood")):
+                seen = {"id": f"{snapshot}{i}", "asset_id": f"b{i}", "snapshot_id": snapshot}
+                truth.append(poles(1)[0] | seen | {"material": material})
+        said = [
+            row | {"material": "steel"} if i > 580 and i % 2 else row for i, row in enumerate(truth)
+        ]
+        add_run(ledger, said, model="n")
+    known = [{"observation_id": i, **answers} for i, answers in truth_of(truth).items()]
+    pq.write_table(pa.Table.from_pylist(known), "truth.parquet")
+    asked = ("compare", "2", "--between", "s1,s2", "--changes", "changes.csv", "--field")
+    none = document(vistoria, *asked, "material", code=2)
+    assert (none["certified"], none["reason"]) == (False, "nothing_reviewed")
+    pairs = ("--unit", "pair", "--between", "s1,s2", "--changed", "material", "--images", "link")
+    drawn = document(vistoria, "sample", "pairs", *pairs, "--size", "100")
+    assert (drawn["population"], drawn["fields"]) == (210, ["material"])
+    assert "whose 'material' labels differ" in drawn["design"]
+    done = vistoria("decide", "--simulate", "truth.parquet")
+    assert "--between s1,s2 --changes changes.csv --field material" in words(done.stderr)
+    refused = vistoria(*asked, "material")
+    assert (refused.exit_code, "(simulated)" in refused.stderr) == (2, True)
+    assert not Path("changes.csv").exists()
+    listed = vistoria(*asked, "material", "--precision", "85", "--simulated")
+    assert listed.exit_code == 0, listed.stderr
+    with Path("changes.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert f"At least 85 % of these {len(rows)} changes of 'material'" in listed.stdout
+    assert listed.stdout.startswith("SIMULATED REVIEW")
+    assert sum(int(row["asset_id"][1:]) < 200 for row in rows) >= 0.85 * len(rows) > 150
+    assert vistoria("compare", "2", "--field", "material").exit_code == 2
+    assert vistoria(*asked, "material", "--precision", "85", "--json").exit_code == 2
+    assert [one["certified"] for one in document(vistoria, "certify", "--list")] == [True]
+
+
 @pytest.mark.usefixtures("town")
 def test_compare_two_runs_and_a_golden_set(vistoria: Vistoria) -> None:
     rows = poles(380, signs=20)

@@ -21,6 +21,7 @@ REASONS: Mapping[str, str] = {
     "simulated": "a simulated reviewer is no person",
     "not_simple": "a sample that may grow must be a simple one",
     "nothing_reviewed": "there is nothing to speak of",
+    "no_list": "the reviews show no list of changes that is as right as asked for",
 }
 
 
@@ -174,7 +175,7 @@ def _field(claim: Claim, evidence: Evidence) -> None:
 def _population(claim: Claim, evidence: Evidence) -> None:
     sample = evidence.sample
     sampled = Domain.of(sample.domain)
-    if sample.unit == "pair":
+    if sample.unit == "pair" and claim.measure != "changes":
         refuse(
             "other_population",
             f"sample {sample.sample_id} is of pairs, which speak of change: vistoria compare "

@@ -29,8 +29,39 @@ def sentence(
         *_bound_to(claim, evidence, counted),
         *_caveats(claim, evidence, earlier),
     ]
-    marked = any(one.simulated for one in evidence.verdicts)
-    return ("SIMULATED REVIEW, NOT BY A PERSON. " if marked else "") + " ".join(parts)
+    return marked(evidence) + " ".join(parts)
+
+
+def list_sentence(
+    claim: Claim, evidence: Evidence, counted: Tally, seen: str, changes: int, looks: Sequence[int]
+) -> str:
+    """One paragraph about a list of so many `changes`; `seen`: what its limit rests on; `looks`:
+    certificates that asked the same reviews for another precision."""
+    before, after = counted.snapshots
+    what = f"of these {changes:,} changes of {claim.field!r} between {before} and {after} are real"
+    level = f"{100 * claim.confidence:g} % confidence"
+    reviewed = f"{len(counted.settled):,} of {counted.units:,} assets whose labels differ"
+    known = "Reviewed assets that had not changed are left out, those that had are on the list."
+    rests_on = f"{reviewed} were reviewed ({_design(evidence)})"
+    parts = [
+        f"At least {100 * claim.precision:g} % {what}, with {level}: {rests_on}.",
+        f"{seen} {known}",
+        *_bound_to(claim, evidence, counted),
+        *_caveats(claim, evidence, ()),
+    ]
+    if looks:
+        numbers = ", ".join(map(str, looks))
+        parts.append(
+            "These reviews were asked for lists of other precisions too (certificate "
+            f"{numbers}); the confidence is that all such lists hold."
+        )
+    return marked(evidence) + " ".join(parts)
+
+
+def marked(evidence: Evidence) -> str:
+    """What stands before every sentence that rests on a simulated reviewer."""
+    made_up = any(one.simulated for one in evidence.verdicts)
+    return "SIMULATED REVIEW, NOT BY A PERSON. " if made_up else ""
 
 
 def _what(claim: Claim) -> str:

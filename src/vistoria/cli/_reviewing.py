@@ -30,14 +30,14 @@ _EXPECTED = 97.0  # percent right, where nobody has reviewed anything yet
 
 
 def domain_of(given: Mapping[str, Any]) -> Domain:
-    """From the flags --snapshot, --between, --asset-type and --region; raises UserError."""
+    """From --snapshot, --between, --changed, --asset-type and --region; raises UserError."""
     between = given.get("between")
     pair = tuple(part.strip() for part in between.split(",")) if between else None
     if pair is not None and len(pair) != 2:
         raise click.BadParameter(f"{between!r} is not of the form BEFORE,AFTER")
     return Domain(
         snapshot=given.get("snapshot"), asset_type=given.get("asset_type"),
-        between=(pair[0], pair[1]) if pair else None,
+        between=(pair[0], pair[1]) if pair else None, changed=given.get("changed"),
         bounds=Bounds.parse(given["region"]) if given.get("region") else None,
     )  # fmt: skip
 

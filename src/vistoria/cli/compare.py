@@ -8,6 +8,11 @@ prompt; with what the second would cost on all photos of the first. A paired sam
 With --between, one run over two snapshots: what the labels say changed, and what really did, from
 pairs that people reviewed (`vistoria sample pairs/ --unit pair --between A,B`).
 
+With --changes as well, a file of the assets that changed: so many of those whose labels differ that
+at least --precision of them are real, with 95 % confidence, and the sentence that says so. It rests
+on a sample of such pairs that was reviewed (`vistoria sample pairs/ --unit pair --between A,B
+--changed FIELD`), and is refused where that proves no such list.
+
 With --golden, a test for continuous integration: exit code 1 if run B is shown to be worse than A
 on photos whose answers are known: a sample's number, or a file with observation_id and answers.
 
@@ -15,6 +20,7 @@ Examples:
     vistoria compare 1 2
     vistoria compare 1 2 --golden golden.csv
     vistoria compare 1 --between 3fa7,583c
+    vistoria compare 1 --between 3fa7,583c --changes changes.csv --field material --precision 80
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,6 +31,7 @@ from typing import Any
 import click
 
 from vistoria.cli import _settings
+from vistoria.cli._changes import snapshots, write_changes
 from vistoria.cli._command import Command
 from vistoria.cli._errors import FAILED
 from vistoria.cli._talk import as_json, put_facts, put_json, put_table, quiet, say
@@ -42,7 +49,7 @@ from vistoria.compare import (
     regression,
 )
 from vistoria.errors import UserError
-from vistoria.ledger import Ledger, Run
+from vistoria.ledger import Ledger
 from vistoria.pricing import format_money
 from vistoria.result import usd
 from vistoria.truth import Interval
@@ -55,6 +62,21 @@ _SHOWN = 2  # moves listed per field
 @click.argument("second", type=int, metavar="[B]", required=False)
 @click.option("--fields", "names", metavar="A,B", help="Only these fields.")
 @click.option("--between", metavar="BEFORE,AFTER", help="Two snapshots of run A.")
+@click.option(
+    "--changes",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a certified list of changes (.csv, .parquet, .jsonl).",
+)
+@click.option("--field", metavar="FIELD", help="Of --changes: whose changes.")
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 100, min_open=True, max_open=True),
+    metavar="PERCENT",
+    help="Of --changes: so many are real at least [default: 80].",
+)
+@click.option("--simulated", is_flag=True, help="Of --changes: take a simulated reviewer.")
 @click.option("--golden", metavar="N|FILE", help="A sample or file with right answers.")
 @_settings.ledger
 @_settings.project
@@ -69,8 +91,12 @@ def command(
     names = [name.strip() for name in (given["names"] or "").split(",") if name.strip()]
     with Ledger(project.run.ledger, create=False) as ledger:
         a = ledger.run(first)
+        if given["target"] or given["field"] or given["precision"]:
+            write_changes(ledger, a, given, as_json=as_json)
+            return
         if given["between"]:
-            _world(ledger, a, given["between"], names, as_json=as_json)
+            before, after = snapshots(given["between"])
+            _world(compare_snapshots(ledger, a, before, after, names), as_json=as_json)
             return
         if second is None:
             raise UserError("name a second run, or two snapshots: --between BEFORE,AFTER")
@@ -167,15 +193,11 @@ def _runs_document(found: Comparison) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _world(ledger: Ledger, run: Run, text: str, names: list[str], *, as_json: bool) -> None:
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 2:
-        raise UserError(f"--between {text!r} is not of the form BEFORE,AFTER")
-    found = compare_snapshots(ledger, run, parts[0], parts[1], names)
+def _world(found: WorldComparison, *, as_json: bool) -> None:
     if as_json:
         put_json(_world_document(found))
         return
-    say(f"run {run.run_id}: {found.pairs:,} assets in both snapshots")
+    say(f"run {found.run.run_id}: {found.pairs:,} assets in both snapshots")
     put_table(
         ("field", "labels differ", "%", "noise %", "really changed %", "reviewed", "most often"),
         [
@@ -190,7 +212,7 @@ def _world(ledger: Ledger, run: Run, text: str, names: list[str], *, as_json: bo
     click.echo()
     facts = [("gone", f"{found.gone:,} assets only before"), ("new", f"{found.new:,} only after")]
     if any(one.real is None for one in found.fields):
-        how = f"vistoria sample pairs/ --unit pair --between {text}"
+        how = f"vistoria sample pairs/ --unit pair --between {found.before},{found.after}"
         facts.append(("no figure", f"of real change without reviewed pairs: {how}"))
     put_facts(facts)
 

@@ -25,7 +25,7 @@ from vistoria.cli._command import Command
 from vistoria.cli._reviewing import put_samples
 from vistoria.cli._talk import as_json, note, put_json, quiet, say
 from vistoria.errors import UserError
-from vistoria.ledger import Ledger
+from vistoria.ledger import Ledger, Sample
 from vistoria.review import Reading, check_sheet, read_sheet, record, simulate, undo, verdicts
 
 
@@ -136,8 +136,16 @@ def _show(ledger: Ledger, reading: Reading, *, as_json: bool) -> None:
         note("conflicts", f"{conflicts:,} answers on which reviewers disagree", fg="yellow")
         note("next", f"vistoria sample conflicts/ --conflicts {number}", fg="cyan")
     elif not still and reading.sample.unit == "pair":
-        between = ",".join(reading.sample.domain["between"])
-        note("next", f"vistoria compare {reading.sample.run_id} --between {between}", fg="cyan")
+        note("next", _comparing(reading.sample), fg="cyan")
     elif not still and reading.sample.purpose == "certification":
         made_up = " --simulated" if any(one.simulated for one in found) else ""
         note("next", f"vistoria certify --sample {number}{made_up}", fg="cyan")
+
+
+def _comparing(sample: Sample) -> str:
+    """The command that a reviewed sample of pairs was drawn for."""
+    between = ",".join(sample.domain["between"])
+    text = f"vistoria compare {sample.run_id} --between {between}"
+    if "changed" in sample.domain:
+        text += f" --changes changes.csv --field {sample.domain['changed']}"
+    return text

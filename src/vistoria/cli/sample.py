@@ -13,6 +13,7 @@ Examples:
     vistoria sample --plan --fields material
     vistoria sample review/ --fields material,leaning --size 300
     vistoria sample review/ --unit asset --snapshot 1f2e --size 200 --suspicious 0.25
+    vistoria sample pairs/ --unit pair --between 1f2e,3a4b --changed material   # for a change list
     vistoria sample second/ --of 1          # sample 1 again, for a second reviewer
     vistoria sample more/ --extend 1 --size 100
 """
@@ -74,6 +75,7 @@ from vistoria.review import Wish, draw_sample, extend_sample
 )
 @click.option("--snapshot", metavar="ID", help="Only this snapshot.")
 @click.option("--between", metavar="A,B", help="Of pairs: the earlier and the later snapshot.")
+@click.option("--changed", metavar="FIELD", help="Of pairs: only where its labels differ.")
 @click.option("--asset-type", metavar="TYPE", help="Only this type of asset.")
 @click.option("--region", metavar="W,S,E,N", help="Only what lies there, in degrees.")
 @click.option("--of", "again", type=int, metavar="N", help="Another sheet of sample N.")

@@ -63,6 +63,7 @@ def _sample(ledger: Ledger, run: Run) -> Sample | None:
     pairs = [
         one for one in ledger.reviews.samples()
         if one.run_id == run.run_id and one.unit == "pair" and one.method != "chosen"
+        and "changed" not in one.domain  # drawn for a list, and no sample of all
         and ledger.reviews.standing(one)
     ]  # fmt: skip
     return pairs[-1] if pairs else None

@@ -18,7 +18,7 @@ def read_certificates(ledger: Ledger, run: Run) -> tuple[CertificateShown, ...]:
     newest = {
         (one.sample_id, str(sorted(one.claim.items(), key=str))): one
         for one in ledger.reviews.certificates()
-        if one.sample_id in mine
+        if one.sample_id in mine and one.document.get("certified", True)
     }
     return tuple(
         CertificateShown(

@@ -32,11 +32,13 @@ class Bounds(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """A part of a population (statisticians' word). `between`: of pairs, the two snapshots. What is
-    None is not restricted."""
+    """A part of a population (statisticians' word). `between`: of pairs, the two snapshots;
+    `changed`: only pairs of which the machine says different things in this field. What is None is
+    not restricted."""
 
     snapshot: str | None = None
     between: tuple[str, str] | None = None
+    changed: str | None = None
     asset_type: str | None = None
     bounds: Bounds | None = None
 
@@ -47,7 +49,7 @@ class Domain:
         return cls(
             snapshot=document.get("snapshot"), asset_type=document.get("asset_type"),
             between=(between[0], between[1]) if between else None,
-            bounds=Bounds(*bounds) if bounds else None,
+            changed=document.get("changed"), bounds=Bounds(*bounds) if bounds else None,
         )  # fmt: skip
 
     @property
@@ -67,6 +69,8 @@ class Domain:
             parts.append(f"snapshot {self.snapshot}")
         if self.between is not None:
             parts.append(f"snapshots {self.between[0]} and {self.between[1]}")
+        if self.changed is not None:
+            parts.append(f"pairs whose {self.changed!r} labels differ")
         if self.asset_type is not None:
             parts.append(self.asset_type)
         if self.bounds is not None:
@@ -75,7 +79,7 @@ class Domain:
 
     def within(self, other: "Domain") -> bool:
         """Whether every row of this domain is one of `other`."""
-        for name in ("snapshot", "between", "asset_type"):
+        for name in ("snapshot", "between", "changed", "asset_type"):
             if getattr(other, name) not in (None, getattr(self, name)):
                 return False
         if other.bounds is None:

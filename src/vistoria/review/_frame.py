@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from vistoria.assets import Assets, asset_answers
 from vistoria.errors import UserError
@@ -13,12 +14,15 @@ from vistoria.labels import counted_fields, labelled_rows
 from vistoria.ledger import Field, Ledger, Run, Unit
 from vistoria.review._domain import Domain
 
+_EVEN = 4  # log-odds above which more evidence says little more
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Frame:
     """One row per unit. `table`: unit (its id), split (what decides for which purpose it is set
     apart), ordinals (of its photos, one list per part), suspicion (0 to 1), where it is, and
-    `label PART FIELD` (canonical text). `versions`: of the model that answered."""
+    `label PART FIELD` (canonical text); of pairs also `evidence PART FIELD`. `versions`: of the
+    model that answered."""
 
     run: Run
     unit: Unit
@@ -31,11 +35,20 @@ class Frame:
         """What the machine said, one canonical text per unit."""
         return self.table[f"label {part} {field}"]
 
+    def sureness(self, field: str) -> NDArray[np.float64]:
+        """Of pairs: how surely the machine says what it says before and after, from 0 to 1: an
+        order, no probability. One row per pair."""
+        columns = [self.table[f"evidence {part} {field}"].to_numpy() for part in (0, 1)]
+        squashed: NDArray[np.float64] = np.tanh(np.column_stack(columns) / _EVEN)
+        return squashed
+
 
 def open_frame(
     ledger: Ledger, run: Run, unit: Unit, domain: Domain, names: Sequence[str] | None = None
 ) -> Frame:
     """The units of a run that belong to `domain`; raises UserError where there are none."""
+    if domain.changed is not None and unit != "pair":
+        raise UserError(f"labels of {domain.changed!r} change between snapshots: draw pairs")
     if unit == "observation":
         fields = tuple(counted_fields(ledger, run, names))
         rows = domain.rows_of(labelled_rows(ledger, run, fields))
@@ -99,9 +112,9 @@ def _pairs(assets: Assets, domain: Domain) -> pa.Table:
     """Assets that both snapshots show; what is new or gone is no pair."""
     if domain.between is None:
         raise UserError("pairs need two snapshots: name them with --between BEFORE,AFTER")
-    halves = []
+    every, halves = _with_evidence(assets), []
     for snapshot in domain.between:
-        rows = assets.rows.filter(pc.equal(assets.rows["snapshot_id"], snapshot))
+        rows = every.filter(pc.equal(every["snapshot_id"], snapshot))
         if not rows.num_rows:
             known = ", ".join(map(str, pc.unique(assets.rows["snapshot_id"]).to_pylist()))
             raise UserError(f"no asset of snapshot {snapshot!r}; there are {known}")
@@ -112,14 +125,17 @@ def _pairs(assets: Assets, domain: Domain) -> pa.Table:
     kept = pc.is_valid(places)
     after = after.filter(kept)
     before = before.take(places.filter(kept))
+    if domain.changed is not None:
+        before, after = _changed(before, after, domain.changed, assets.fields)
     both = [
         list(pair)
         for pair in zip(before["ordinals"].to_pylist(), after["ordinals"].to_pylist(), strict=True)
     ]
-    labels = {
-        f"label {part} {f.name}": half[f"label {f.name}"]
+    said = {
+        f"{what} {part} {f.name}": half[f"{what} {f.name}"]
         for part, half in enumerate((before, after))
         for f in assets.fields
+        for what in ("label", "evidence")
     }
     return pa.table(
         {
@@ -128,9 +144,26 @@ def _pairs(assets: Assets, domain: Domain) -> pa.Table:
             "ordinals": pa.array(both, pa.list_(pa.list_(pa.int64()))),
             "suspicion": pa.array(np.zeros(after.num_rows)),
             **_places(after),
-            **labels,
+            **said,
         }
     )
+
+
+def _with_evidence(assets: Assets) -> pa.Table:
+    rows = assets.rows
+    for f in assets.fields:
+        rows = rows.append_column(f"evidence {f.name}", pa.array(assets.combined[f.name].evidence))
+    return rows
+
+
+def _changed(
+    before: pa.Table, after: pa.Table, field: str, fields: Sequence[Field]
+) -> tuple[pa.Table, pa.Table]:
+    """The pairs of which the machine says different things."""
+    if field not in {f.name for f in fields}:
+        raise UserError(f"{field!r}, whose labels shall differ, is not among the fields to review")
+    differ = pc.not_equal(before[f"label {field}"], after[f"label {field}"])
+    return before.filter(differ), after.filter(differ)
 
 
 def _places(rows: pa.Table) -> dict[str, pa.ChunkedArray]:

@@ -1,7 +1,7 @@
 """Draws a sample and keeps it in the ledger; extends one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from vistoria.errors import UserError
@@ -36,6 +36,8 @@ def draw_sample(ledger: Ledger, run: Run, task: Task, wish: Wish) -> Sample:
     answers are allowed. Raises UserError."""
     if wish.size < 1:
         raise UserError(f"a sample of {wish.size} reviews says nothing; ask for 1 or more")
+    if wish.domain.changed is not None:
+        wish = _for_a_list(wish, wish.domain.changed)
     frame = open_frame(ledger, run, wish.unit, wish.domain, wish.fields)
     definitions = _definitions(task, frame)
     design = make_design(
@@ -51,6 +53,16 @@ def draw_sample(ledger: Ledger, run: Run, task: Task, wish: Wish) -> Sample:
     chances = {stratum: design.probability(stratum) for stratum in design.sizes}
     units = _units(frame, design, drawn, chances, first=1, batch=1)
     return ledger.reviews.add_sample(spec, units)
+
+
+def _for_a_list(wish: Wish, changed: str) -> Wish:
+    """Of apparent changes a simple sample is drawn: a certified list of them rests on that."""
+    if wish.by_field or wish.suspicious or wish.choice == "stratified":
+        raise UserError(
+            f"apparent changes of {changed!r} are drawn from all alike, because a list of them is "
+            "certified from such a sample: leave out --by and --suspicious"
+        )
+    return replace(wish, choice="simple", fields=wish.fields or (changed,))
 
 
 def extend_sample(ledger: Ledger, sample: Sample, more: int) -> int:
