@@ -10,7 +10,11 @@ from vistoria.publishers._columns import TABLES
 
 __all__ = ["write_dashboards"]
 
-_DEFAULTS: Mapping[str, str] = {"dataset": "my-project.my_dataset", "prefix": "vistoria_"}
+_DEFAULTS: Mapping[str, str] = {
+    "dataset": "my-project.my_dataset",
+    "prefix": "vistoria_",
+    "field": "asset",
+}
 _FOLDER = "dashboards"
 
 
@@ -18,7 +22,7 @@ def write_dashboards(folder: Path, values: Mapping[str, str]) -> tuple[Path, ...
     """Writes every ready file into `folder`; returns their paths.
 
     `values`: `dataset` (project.dataset in BigQuery) and `prefix` (of the tables' names), as they
-    were published. Raises ConfigError for others.
+    were published; `field`: what colours the map. Raises ConfigError for others.
     """
     for name in values:
         if name not in _DEFAULTS:
