@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from tests.functions.conftest import TOPIC, Place
 from tests.functions.events import BUCKET, by_eventarc, finalized, pushed
+from vistoria.cli import main
 
 URI = f"gs://{BUCKET}/a.jpg"
 EVENTS = {
@@ -189,3 +191,29 @@ def test_a_project_without_a_bucket_says_so_and_loses_nothing(
 
 def _ago(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - seconds))
+
+
+def test_a_model_in_this_process_answers_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISTORIA_MODEL_NAME", "echo:")
+    for number in range(3):
+        place.put(f"{number}.jpg", number)
+        assert send(place, finalized(f"{number}.jpg", 7))[1]["outcome"] == "labelled"
+    assert set(place.labels().values()) == {1}
+
+
+def test_a_bucket_is_watched_for_what_events_missed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.storage.buckets[BUCKET] = "US"
+    for number in range(3):
+        place.put(f"{number}.jpg", number)
+        place.storage.generations[f"gs://{BUCKET}/{number}.jpg"] = 7
+    assert send(place, finalized("0.jpg", 7))[1]["outcome"] == "labelled"
+    place.restart()
+    result = CliRunner().invoke(main, ["watch", "--once", "--json"], prog_name="vistoria")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["news"] == {
+        "rows": 3, "new": 2, "gone": 0, "again": 0, "snapshots": [], "asked": 2, "unchanged": 0,
+    }  # fmt: skip
+    assert send(place, finalized("2.jpg", 7))[1]["outcome"] == "known"
+    assert len(place.service.sent) == 3
