@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from tests.labelled import POLE, add_run, poles, truth_of
-from vistoria.certificate import REASONS, Claim, ListedChanges, change_sample, list_changes
+from vistoria.certificate import REASONS, Claim, ListedChanges, change_sample, issue, list_changes
 from vistoria.compare import compare_snapshots
 from vistoria.errors import CertificateRefused, UserError
 from vistoria.ledger import Ledger, Run, Sample
 from vistoria.records import Decision
+from vistoria.report.changes import read_changes
+from vistoria.report.facts import run_facts
+from vistoria.report.readers import read_certificates
 from vistoria.review import Domain, Wish, draw_sample, record, simulate
 
 BETWEEN = ("s1", "s2")
@@ -125,6 +128,8 @@ def test_refused(ledger: Ledger) -> None:
     assert at.refused() == "peeked"
     with pytest.raises(CertificateRefused, match=r"sample pairs/ --run 1 .* --changed leaning"):
         change_sample(ledger, at.run, BETWEEN, "leaning")
+    with pytest.raises(UserError, match="call list_changes"):
+        issue(ledger, at.sample, CLAIM)
     with pytest.raises(UserError, match="the measure 'changes'"):
         list_changes(ledger, at.sample, replace(CLAIM, target=None))
 
@@ -155,7 +160,9 @@ def test_no_list_where_the_model_is_as_sure_of_what_is_wrong(ledger: Ledger) -> 
     kept = ledger.reviews.certificates()[-1]
     assert kept.document["certified"] is False
     assert kept.sentence.startswith("Refused: no list of 'material' changes of which 80 % are real")
+    assert read_certificates(ledger, at.run) == (), "a report shows what is certified"
     found = list_changes(ledger, at.sample, replace(CLAIM, target=0.3))
+    assert [one.sentence for one in read_certificates(ledger, at.run)] == [found.sentence]
     assert "other precisions too (certificate 1)" in found.sentence
     assert found.certificate.document["level"] == pytest.approx(1 - 0.05 / 4)
     assert at.refused() == "no_list", "asked again, it gets no worse"
@@ -167,6 +174,10 @@ def test_apparent_changes_speak_for_no_others(ledger: Ledger) -> None:
     at.decide()
     [material] = compare_snapshots(ledger, at.run, *BETWEEN, ["material"]).fields
     assert (material.apparent, material.real) == (REAL + MISREAD, None)
+    shown = read_changes(
+        ledger, at.run, run_facts(ledger, at.run), confidence=0.95, truth=None
+    )  # fmt: skip
+    assert {one.field: (one.machine, one.corrected) for one in shown}["material"] == (250, None)
     with pytest.raises(UserError, match="leave out --by and --suspicious"):
         draw_sample(ledger, at.run, POLE, replace(WISH, by_field="material"))
     with pytest.raises(UserError, match="'material', whose labels shall differ, is not among"):

@@ -8,6 +8,7 @@ from typing import Any
 from vistoria.certificate._claim import Claim
 from vistoria.certificate._refusal import Evidence, gather, refuse, refuse_after, refuse_before
 from vistoria.certificate._sentence import sentence
+from vistoria.errors import UserError
 from vistoria.labels import NOTHING, named
 from vistoria.ledger import Certificate, Ledger, Sample
 from vistoria.review import Tally, Verdict, tally
@@ -43,8 +44,11 @@ class _Found:
 def issue(ledger: Ledger, sample: Sample, claim: Claim) -> Issued:
     """Writes a certificate and keeps it, whether its figure pleases or not.
 
-    Raises CertificateRefused where the reviews prove nothing of the kind.
+    Raises CertificateRefused where the reviews prove nothing of the kind, UserError where a list of
+    changes is asked for (`list_changes`).
     """
+    if claim.measure == "changes":
+        raise UserError("a certificate is about labels; for a list of changes call list_changes")
     evidence = gather(ledger, sample, claim)
     refuse_before(ledger, claim, evidence)
     counted = tally(ledger, sample, claim.field, claim.domain)

@@ -215,7 +215,7 @@ def _peeking(claim: Claim, evidence: Evidence) -> None:
                 f"certificate {look.certificate_id} was already written from {look.reviewed:,} "
                 "reviews of this sample, and there are new decisions since: who adds reviews or "
                 "mends answers until the figure pleases proves nothing. Draw a new sample with "
-                "another --draw-seed, or plan for it with --stop-when-reached",
+                "another --draw-seed" + _watching(claim),
             )
         if look.claim["stop_when_reached"]:
             refuse(
@@ -223,6 +223,10 @@ def _peeking(claim: Claim, evidence: Evidence) -> None:
                 f"certificate {look.certificate_id} followed this sample while it grew; go on with "
                 "--stop-when-reached, or draw a new sample",
             )
+
+
+def _watching(claim: Claim) -> str:
+    return "" if claim.measure == "changes" else ", or plan for it with --stop-when-reached"
 
 
 def _same(claim: Claim, looks: Sequence[Certificate]) -> Iterator[Certificate]:
