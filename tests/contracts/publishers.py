@@ -82,7 +82,7 @@ class PublisherContract:
 
     def test_says_what_it_is(self, address: str) -> None:
         module = registry.load("publishers", self.name)
-        assert module.__doc__.partition("\n")[0].endswith((".", ":"))
+        assert (module.__doc__ or "").partition("\n")[0].endswith((".", ":"))
         assert all(suffix.startswith(".") for suffix in module.SUFFIXES)
         assert publisher_name(address) == self.name
         assert self.open(address).address

@@ -70,7 +70,7 @@ class Jobs:
             if job is None:
                 job = self._upload(f"{name}_{number}", table, schema, write())
             if self._ended(job, number) and self.exists(table):
-                return job
+                return job  # type: ignore[no-any-return]
         raise AssertionError
 
     def _upload(

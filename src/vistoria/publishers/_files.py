@@ -156,12 +156,12 @@ def _whole(target: Path) -> Iterator[Path]:
 
 
 def _store(scheme: str, bucket: str, options: PublisherOptions) -> Any:
-    given = dict(options.store)
+    given: Any = dict(options.store)
     host = os.environ.get("STORAGE_EMULATOR_HOST")
     if scheme == "gs" and host:
         given.setdefault("endpoint", host if "://" in host else f"http://{host}")
         given.setdefault("allow_http", "true")
-    client = {"allow_http": str(given.pop("allow_http", False)).lower() == "true"}
+    client: Any = {"allow_http": str(given.pop("allow_http", False)).lower() == "true"}
     given.pop("timeout", None)
     if scheme == "gs" and "endpoint" in given:
         given["base_url"] = given.pop("endpoint")

@@ -131,7 +131,7 @@ class _Warehouse:
             for table in TABLES
         ]
         held: dict[Any, Any] = dict(
-            self._jobs.rows(" UNION ALL ".join(parts), {"run": edition.key})  # type: ignore[arg-type]
+            self._jobs.rows(" UNION ALL ".join(parts), {"run": edition.key})
         )
         return {table: int(held[table]) for table in TABLES}
 
