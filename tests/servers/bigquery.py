@@ -56,6 +56,7 @@ class BigQueryServer(Serving):
         self.project, self.tokens = project, tokens
         self.data = Warehouse(project)
         self.storage = StorageRead(self.data, tokens)
+        self.uploads = Uploads(self._begin)
         self.refusals: deque[Refusal] = deque()
         self.denied: set[str] = set()
         self.disabled = False
@@ -96,9 +97,8 @@ class BigQueryServer(Serving):
             ("POST", "/datasets/{dataset}/tables/{table}/insertAll", self._insert_all),
         ):
             router.add_route(method, root + path, answer)
-        uploads = Uploads(self._begin)
-        router.add_post("/upload" + root + "/jobs", uploads.begin)
-        router.add_put("/upload" + root + "/jobs", uploads.go_on)
+        router.add_post("/upload" + root + "/jobs", self.uploads.begin)
+        router.add_put("/upload" + root + "/jobs", self.uploads.go_on)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:

@@ -15,11 +15,12 @@ _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
 class Uploads:
-    """`begin_job` is called with a job's description and the whole file."""
+    """`begin_job` is called with a job's description and the whole file. `sizes`: of each."""
 
     def __init__(self, begin_job: Begin) -> None:
         self._begin_job = begin_job
         self._numbers = itertools.count(1)
+        self.sizes: list[int] = []
         self._open: dict[str, tuple[dict[str, Any], bytearray]] = {}
 
     async def begin(self, request: web.Request) -> web.Response:
@@ -37,6 +38,7 @@ class Uploads:
         assert boundary is not None
         parts = content.split(b"--" + boundary[1].encode())[1:-1]
         description, lines = (part.partition(b"\r\n\r\n")[2].strip() for part in parts)
+        self.sizes.append(len(lines))
         return web.json_response(await self._begin_job(request, json.loads(description), lines))
 
     async def go_on(self, request: web.Request) -> web.Response:
@@ -55,4 +57,5 @@ class Uploads:
             held = {"Range": f"bytes=0-{len(content) - 1}"} if content else {}
             return web.Response(status=308, headers=held)
         del self._open[number]
+        self.sizes.append(len(content))
         return web.json_response(await self._begin_job(request, description, bytes(content)))
