@@ -56,3 +56,12 @@ def test_the_list(vistoria: Vistoria) -> None:
     known = json.loads(vistoria("publish", "--json").stdout)["publishers"]
     assert len(known) == len(lines) - 1
     assert {"publisher", "writes", "schemes", "suffixes", "extra"} == set(known[0])
+
+
+def test_dashboards(vistoria: Vistoria) -> None:
+    result = vistoria("publish", "--dashboards", "boards", "-o", "dataset=p.poles")
+    assert (result.exit_code, result.stdout) == (0, "")
+    views = sorted(Path("boards").glob("*.sql"))
+    assert all("`p.poles.vistoria_" in view.read_text() for view in views)
+    listed = json.loads(vistoria("publish", "--dashboards", "boards", "--json").stdout)["files"]
+    assert len(listed) == len(list(Path("boards").iterdir())) > len(views) > 3

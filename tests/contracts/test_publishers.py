@@ -4,10 +4,15 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.contracts.publishers import PublisherContract
+import vistoria.publishers
+from tests.contracts.publishers import PublisherContract, town
+from tests.labelled import add_run
 from vistoria import registry
+from vistoria.cli import main
 from vistoria.errors import ConfigError, UnknownName
+from vistoria.ledger import Ledger
 from vistoria.publishers._opening import publisher_name
 
 FOLDER = Path(__file__).parent.parent / "publishers"
@@ -40,3 +45,49 @@ def test_an_address_that_means_none() -> None:
 def test_a_publisher_by_a_wrong_name_is_suggested() -> None:
     with pytest.raises(UnknownName, match="did you mean 'parquet'"):
         registry.load("publishers", "parket")
+
+
+ONE_FILE = '''
+"""Lines: the ids of what was answered."""
+
+from pathlib import Path
+
+from vistoria.publishers import Receipt
+
+SCHEMES = ("lines",)
+SUFFIXES = (".lines",)
+EXTRA = None
+
+
+def open_publisher(address, options):
+    return Lines(address)
+
+
+class Lines:
+    def __init__(self, address):
+        self.address = address
+
+    def publish(self, edition, advance):
+        ids = [row["observation_id"] for _, row in edition.photos()]
+        Path(self.address).write_text("\\n".join(ids))
+        return Receipt(address=self.address, version=edition.version, rows={"ids": len(ids)})
+'''
+
+
+def test_a_publisher_of_one_file_does_the_whole_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lines.py").write_text(ONE_FILE)
+    monkeypatch.setattr(
+        vistoria.publishers, "__path__", [*vistoria.publishers.__path__, str(tmp_path)]
+    )
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        add_run(ledger, town())
+    target = tmp_path / "ids.lines"
+    result = CliRunner().invoke(
+        main, ["publish", str(target), "--ledger", str(tmp_path / "ledger.sqlite")]
+    )
+    assert result.exit_code == 0, result.output
+    assert "ids 12" in result.stderr
+    assert target.read_text().split()[0] == "p000"
+    assert "lines" in registry.names("publishers")
