@@ -4,6 +4,7 @@
 own, as its image starts it; the deliverer tries again as Pub/Sub does.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,4 +27,5 @@ def events(folder: Path, quick: bool) -> Iterator[Bar]:
     left = sum(not delivery.taken for delivery in weather.deliveries)
     yield exactly("deliveries that come again and again", left, 0)
     yield at_most("answers that one delivery took", weather.answered_tries, 4, "d")
-    yield at_most("seconds from event to end, median", weather.typical, 10.0)
+    # How soon depends on the machine and its load, so that it is told and no bar.
+    print(f"  seconds from event to end, median: {weather.typical:.2f}", file=sys.stderr)

@@ -129,7 +129,7 @@ def test_rows_show_value_and_origin_but_no_secret(file: Path) -> None:
     assert rows["run.confirm_above"].origin == "default"
     assert [key.partition(".")[0] for key in rows] == sorted(
         (key.partition(".")[0] for key in rows),
-        key=["source", "images", "task", "model", "run", "google"].index,
+        key=["source", "images", "task", "model", "run", "functions", "google"].index,
     )
     for shown in (str(project.rows()), repr(project), str(project.model)):
         assert "s3cret" not in shown

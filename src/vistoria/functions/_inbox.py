@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from vistoria.project import Project
 from vistoria.records import Answer, Attempt
 from vistoria.sources import Selection
 from vistoria.sources.bucket import Bucket, Object
+
+_log = logging.getLogger(__name__)
 
 _RETRIES = 2  # tries after the first: Pub/Sub brings the event again
 _PATIENCE = 60.0  # seconds; the same
@@ -298,8 +301,11 @@ async def _answer(desk: _Desk, waiting: _Waiting, ordinal: int) -> None:
         verdict = await desk.settle(waiting.event, ordinal)
     except VistoriaError as error:
         waiting.verdict.set_exception(error)
-    except BaseException as error:
+    except Exception as error:  # noqa: BLE001 - the function's edge: the others go on
+        _log.exception("unexpected error on %r", _uri(waiting.event))
         waiting.verdict.set_exception(TransientError(f"it failed unexpectedly: {error!r}"))
+    except BaseException:
+        waiting.verdict.set_exception(TransientError("the function has ended"))
         raise
     else:
         waiting.verdict.set_result(verdict)
