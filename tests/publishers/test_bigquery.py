@@ -125,6 +125,23 @@ class TestContract(PublisherContract):
         assert publisher.publish(newer).rows == self.held(address)
         assert edition.version != newer.version
 
+    def test_a_merge_that_fails_is_told_once_and_begun_anew_by_the_next_call(
+        self, ledger: Ledger, address: str
+    ) -> None:
+        edition = edition_of(ledger, town())
+        place = Name("proj-1", DATASET, "vistoria_runs")
+
+        def spoil(what: str, rows: int) -> None:
+            if what == "certificates merged":
+                self.server.data.drop(place)
+
+        with pytest.raises(UserError, match="vistoria_runs"):
+            self.open(address).publish(edition, spoil)
+        assert self.jobs("merge") == len(TABLES)
+        assert self.open(address).publish(edition).rows == self.held(address)
+        assert self.jobs("merge") == len(TABLES) + 1
+        assert self.jobs("load") == len(TABLES)
+
     def test_a_large_file_goes_in_parts(self, ledger: Ledger, address: str) -> None:
         from google.cloud.bigquery import client
 

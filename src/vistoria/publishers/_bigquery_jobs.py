@@ -66,10 +66,10 @@ class Jobs:
         """The finished job that loaded `table`, which is there. `write` puts the rows into a
         Parquet file; it is called only where no job has done so before."""
         for number in count(1):
-            job = self._begun(f"{name}_{number}")
+            job = before = self._begun(f"{name}_{number}")
             if job is None:
                 job = self._upload(f"{name}_{number}", table, schema, write())
-            if self._ended(job, number) and self.exists(table):
+            if self._ended(job, number, before) and self.exists(table):
                 return job  # type: ignore[no-any-return]
         raise AssertionError
 
@@ -100,7 +100,7 @@ class Jobs:
 
         for number in count(1):
             job_id = f"{name}_{number}"
-            job = self._begun(job_id)
+            job = before = self._begun(job_id)
             if job is None:
                 with answering():
                     try:
@@ -108,7 +108,7 @@ class Jobs:
                         job = self._query(sql, values, job_id=job_id, job_retry=None)
                     except Conflict:
                         job = self.client.get_job(job_id, location=self._location)
-            if self._ended(job, number):
+            if self._ended(job, number, before):
                 return
 
     def rows(self, sql: str, values: Mapping[str, str]) -> list[tuple[Any, ...]]:
@@ -164,16 +164,16 @@ class Jobs:
             except NotFound:
                 return None
 
-    def _ended(self, job: Any, number: int) -> bool:
-        """Waits; whether it did its work. Of a job begun before, a failure is no news."""
+    def _ended(self, job: Any, number: int, before: Any) -> bool:
+        """Waits; whether it did its work. That one begun `before` had failed is no news."""
         from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415
 
-        fresh = job.error_result is None
+        known = before is not None and before.error_result is not None
         with answering():
             try:
                 job.result()
             except GoogleAPICallError:
-                if fresh or number >= _TRIES:
+                if not known or number >= _TRIES:
                     raise
                 return False
         return True
