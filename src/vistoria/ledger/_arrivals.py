@@ -125,7 +125,8 @@ class Arrivals:
         over = "" if given_up else " AND NOT retryable"
         failed = self._attempt(question_id, ordinal, f"status = 'failed'{over}")
         state: State | None = "failed" if failed or given_up else None
-        return Arrived(ordinal, first_at, deliveries, state, *(failed or (None, None)), letter)
+        reason, detail = failed or (None, None)
+        return Arrived(ordinal, first_at, deliveries, state, reason, detail, letter)
 
     def _attempt(self, question_id: int, ordinal: int, where: str) -> tuple[str, str] | None:
         found: tuple[str, str] | None = self._db.execute(
