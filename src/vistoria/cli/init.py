@@ -57,6 +57,7 @@ address = {source}
 # crop = true         # cut each photo to the box of its asset, if the table has one
 # crop_margin = 0.2   # and so much of its size around it
 # max_side = 1024     # shrink photos to this many pixels before they are sent
+# known_by = "content"  # photos handed on by address are known by their checksum, not by name
 # verify = true       # decode photos even where they are sent as they are, to find damaged ones
 
 [task]
