@@ -188,22 +188,6 @@ class _Session:
             now, most = self._tab.spent.money, self._limits.ceiling.money
             self._emit(Spent(before=self._before, now=now, most=most))
 
-    def _asker(self, session_id: int, watching: ExitStack) -> Asker:
-        can, limits = self._model.capabilities, self._limits
-        if can.local:
-            return Direct(self._model)
-        most = limits.concurrency or MOST_CALLS
-        bounds = Bounds(
-            start=min(can.concurrency, most),
-            most=most,
-            requests_per_minute=limits.requests_per_minute,
-            tokens_per_minute=limits.tokens_per_minute,
-        )
-        limit = Limit.shared(can.service or self._model.name, bounds)
-        watching.enter_context(limit.watched_by(self._emit))
-        caller = Caller(limit, retries=limits.retries, patience=limits.patience, emit=self._emit)
-        return Service(self._model, self._ledger, caller, self._tab, session_id)
-
     async def _work(self, session_id: int) -> None:
         """Feeds, watches, and has the model answer in the way that it can."""
         cropped = bool(self._plan.run.settings.get("image.crop"))
@@ -247,7 +231,18 @@ class _Session:
         if can.easy is not None:
             self._divide(cast("Cascading", self._model), can.easy)
         with ExitStack() as watching:
-            worker = Worker(self._asker(session_id, watching), recall)
+            worker = Worker(
+                open_asker(
+                    self._model,
+                    self._ledger,
+                    self._tab,
+                    self._limits,
+                    session_id,
+                    self._emit,
+                    watching,
+                ),
+                recall,
+            )
             async with anyio.create_task_group() as workers, works, send, receive:
                 for _ in range(min(_READERS, callers)):
                     workers.start_soon(self._read, recall, works.clone(), send.clone())
@@ -366,6 +361,27 @@ def _waiting(receive: MemoryObjectReceiveStream[Work], most: int) -> Iterator[Wo
     with suppress(anyio.WouldBlock, anyio.EndOfStream):
         for _ in range(most):
             yield receive.receive_nowait()
+
+
+def open_asker(
+    model: Model, ledger: Ledger, tab: Tab, limits: Limits, session_id: int,
+    emit: Sink, watching: ExitStack,
+) -> Asker:  # fmt: skip
+    """What asks the model for a session; `watching`: what ends with it."""
+    can = model.capabilities
+    if can.local:
+        return Direct(model)
+    most = limits.concurrency or MOST_CALLS
+    bounds = Bounds(
+        start=min(can.concurrency, most),
+        most=most,
+        requests_per_minute=limits.requests_per_minute,
+        tokens_per_minute=limits.tokens_per_minute,
+    )
+    limit = Limit.shared(can.service or model.name, bounds)
+    watching.enter_context(limit.watched_by(emit))
+    caller = Caller(limit, retries=limits.retries, patience=limits.patience, emit=emit)
+    return Service(model, ledger, caller, tab, session_id)
 
 
 def open_tab(plan: Plan, model: Model, limits: Limits) -> Tab:

@@ -8,12 +8,9 @@ from typing import Self, cast
 import anyio
 import anyio.to_thread
 
-from vistoria.engine.ask import Asker, Direct, Service
-from vistoria.engine.caller import Caller
 from vistoria.engine.easy import Earlier, Easy
-from vistoria.engine.limits import Bounds, Limit
 from vistoria.engine.loading import Load, Loader
-from vistoria.engine.local import MOST_CALLS, Limits, open_tab
+from vistoria.engine.local import Limits, open_asker, open_tab
 from vistoria.engine.plan import Plan
 from vistoria.engine.recall import Recall
 from vistoria.engine.versions import Versions
@@ -58,7 +55,18 @@ class Standing:
         self._session = ledger.start_session(plan.run)
         cropped = bool(plan.run.settings.get("image.crop"))
         self._recall = Recall(ledger, fresh=False, cropped=cropped)
-        self._worker = Worker(self._asker(), self._recall)
+        self._worker = Worker(
+            open_asker(
+                self._model,
+                self._ledger,
+                self._tab,
+                self._limits,
+                self._session,
+                self._emit,
+                self._open,
+            ),
+            self._recall,
+        )
         self._easy: Easy | None = None
         if (form := model.capabilities.easy) is not None:
             loader = Loader(self._load, form, retries=self._limits.retries, emit=self._emit)
@@ -75,22 +83,6 @@ class Standing:
             self._open.close()
             self._ledger.flush()
             self._ledger.end_session(self._session, "failed" if kind else "finished")
-
-    def _asker(self) -> Asker:
-        can, limits = self._model.capabilities, self._limits
-        if can.local:
-            return Direct(self._model)
-        most = limits.concurrency or MOST_CALLS
-        bounds = Bounds(
-            start=min(can.concurrency, most),
-            most=most,
-            requests_per_minute=limits.requests_per_minute,
-            tokens_per_minute=limits.tokens_per_minute,
-        )
-        limit = Limit.shared(can.service or self._model.name, bounds)
-        self._open.enter_context(limit.watched_by(self._emit))
-        caller = Caller(limit, retries=limits.retries, patience=limits.patience, emit=self._emit)
-        return Service(self._model, self._ledger, caller, self._tab, self._session)
 
     async def settle(self, ordinal: int) -> Attempt | None:
         """What came of it, once that is on disk; None where another process settles it.

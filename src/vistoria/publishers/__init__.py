@@ -75,5 +75,6 @@ class Publisher(Protocol):
         """Makes the target hold this edition.
 
         Raises UserError where the person must act, TransientError where trying again may help;
-        either leaves the target with an older edition or with this one, never with a torn one.
+        the same call then completes what is there. A file, or a table, holds either an older
+        edition or this one; a folder or data set may hold both side by side until then.
         """
