@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Result",
+    "answered_facts",
     "cost_document",
     "cost_facts",
     "job_document",
@@ -98,6 +99,8 @@ class Result:
             goes_on = "" if report.outcome == "stopped" else "; the same command goes on with them"
             yield "not asked", f"{summary.pending:,}{goes_on}"
         yield from job_facts(self.jobs)
+        if len(summary.model_versions) > 1:
+            yield from answered_facts(summary, self.costs)
         yield from version_facts(summary)
         if before := plan.total - plan.pending:
             yield "before", f"{before:,} done earlier and not asked again"
@@ -127,6 +130,7 @@ class Result:
             "task": run.task,
             "model": run.model,
             "model_versions": list(summary.model_versions),
+            "answered_by": dict(summary.model_versions),
             "total": summary.total,
             "answered": summary.answered,
             "failed": dict(summary.failed),
@@ -199,6 +203,21 @@ def job_document(job: Job) -> dict[str, Any]:
         "submitted_at": job.submitted_at,
         "ended_at": job.ended_at,
     }
+
+
+def answered_facts(summary: Summary, costs: Costs) -> Iterator[tuple[str, str]]:
+    """How many answers each version gave, and what a student's spared: as many calls, at what a
+    call of this run cost."""
+    if not summary.model_versions:
+        return
+    counted = (f"{name} {count:,}" for name, count in summary.model_versions.items())
+    yield "answered by", ", ".join(counted)
+    own = summary.model_versions.get(summary.run.settings.get("student", ""), 0)
+    if own and costs.spent.requests:
+        money = costs.spent.money
+        each = None if money is None else money * own // costs.spent.requests
+        worth = f", about {format_money(each)} at what a call cost here" if each else ""
+        yield "saved", f"{own:,} calls of the teacher, by answers of its student{worth}"
 
 
 def version_facts(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -61,6 +61,7 @@ def test_again_nothing_is_drawn_or_asked(drawn: Path, vistoria: Vistoria) -> Non
     assert taught[0] == taught[1], "reviewed once"
     assert taught[0]["counts"] > 0
     assert documents[0]["report"]["simulated"]
+    assert "learn" in documents[0]["student"]["why"], "a town too small to learn from"
 
 
 def test_failures_are_not_errors(drawn: Path, vistoria: Vistoria) -> None:

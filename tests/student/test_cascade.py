@@ -1,6 +1,7 @@
 """A student before its teacher, against a server that speaks Gemini's own protocol and bills."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.cli.running import words
 from tests.servers._model import image_key
 from tests.servers.gemini import KEY, GeminiServer
 from tests.student.conftest import World
@@ -97,6 +99,12 @@ def test_easy_rows_are_answered_here_and_the_rest_by_the_teacher(place: Place) -
     by_teacher = [row for row in rows if row["model_version"] == "gemini-3.5-flash-lite"]
     assert len(by_student) + len(by_teacher) == len(rows) == 600
     assert len(by_student) > 300
+    counted = Counter(row["model_version"] for row in rows)
+    assert json.loads(done.stdout)["answered_by"] == counted
+    assert (
+        f"{len(by_student):,} calls of the teacher, by answers of its student, about $0."
+        in words(done.stderr)
+    )
     before, now = place.server.sent[:paid], place.server.sent[paid:]
     assert not {one.image for one in before} & {one.image for one in now}
     assert len(now) < len(by_teacher), "what the teacher said before is not paid again"

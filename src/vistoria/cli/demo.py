@@ -3,8 +3,9 @@
 FOLDER (default: demo) gets the photos, a database like that of Street View Insights, a project
 file, the labels and a report. As the truth is known here, the report shows how far off the
 machine's counts are, and how counts corrected by a reviewed sample hold the truth; the reviewer is
-simulated. Nothing leaves this machine, unless --model names a service. Where the town is drawn
-already only what is missing is done.
+simulated. A small model of your own is trained on the labels, and how many photos it may answer
+alone is certified. Nothing leaves this machine, unless --model names a service. Where the town is
+drawn already only what is missing is done.
 
 Examples:
     vistoria demo
@@ -26,6 +27,7 @@ from vistoria.cli._command import Command
 from vistoria.cli._counts import count_fields
 from vistoria.cli._drawing import draw_town
 from vistoria.cli._ending import exit_code, show_ending
+from vistoria.cli._keeping import Kept, keep
 from vistoria.cli._sheet import SHOWN_WRONG, tiles
 from vistoria.cli._talk import as_json, note, put_facts, put_json, put_table, quiet, say
 from vistoria.cli._teaching import teach
@@ -44,6 +46,7 @@ _TABLE = "cropped_observations_all"
 _FILES = ("labels.parquet", "labels.csv")
 _SHEET = "contact-sheet.png"
 _PAGE = "report.html"
+_STUDENT = "student.onnx"
 
 
 @click.command("demo", cls=Command, help=__doc__)
@@ -84,9 +87,10 @@ def _show(folder: Path, result: Result, task: Task, *, as_json: bool) -> None:
     scores = score(fields, labels, truth)
     _write_sheet(folder / _SHEET, fields, labels, truth)
     report = teach(folder, result.ledger, run, task, folder / _PAGE)
+    kept = keep(folder / _STUDENT, result.ledger, run, task)
     if as_json:
         more = {"accuracy": [one.document() for one in scores], "report": report.document()}
-        put_json(result.document() | more)
+        put_json(result.document() | more | {"student": kept.document()})
         return
     click.echo()
     put_facts((count.name, str(count)) for count in counts)
@@ -94,7 +98,7 @@ def _show(folder: Path, result: Result, task: Task, *, as_json: bool) -> None:
     put_table(_COLUMNS, [_row(one) for one in scores], aligned=True)
     bad = sum(row["bad_view"] for row in known)
     say(f"\nclear: without the {bad:,} bad views, which a person could misread too")
-    _where(folder, report)
+    _where(folder, report, kept)
 
 
 _COLUMNS = ("field", "photos", "right", "%", "clear", "right of clear", "% of clear")
@@ -119,12 +123,13 @@ def _write_sheet(path: Path, fields: Sequence[str], labels: Any, truth: Any) -> 
         contact_sheet(shown_ones).save(path)
 
 
-def _where(folder: Path, report: Report) -> None:
+def _where(folder: Path, report: Report, kept: Kept) -> None:
     say()
     note("report", f"{shown(folder / _PAGE)}: open it in a browser")
     if known := report.taught:
         note("", f"of {known.counts} counts the machine's own is right in {known.machine_right}; "
              f"the corrected interval holds the truth in {known.held}")  # fmt: skip
+    note("student", f"{shown(folder / _STUDENT)}: {kept}" if kept.shown else str(kept))
     note("labels", ", ".join(shown(folder / name) for name in _FILES))
     note("look at", f"{shown(folder / _SHEET)}: {SHOWN_WRONG} photos there were picked as wrong")
     note("town", f"{shown(folder)}: images, town.duckdb, truth.parquet, {FILE_NAME}")
@@ -135,6 +140,8 @@ def _where(folder: Path, report: Report) -> None:
         "vistoria run --where \"asset_type LIKE '%POLE'\" --task utility_pole",
         "vistoria sources town.duckdb --table cropped_observations_latest",
     ]
+    if kept.shown and kept.shown.kept:
+        steps.append(f"vistoria run --model cascade:{_STUDENT},onnx:street   # the student first")
     if folder.resolve() != Path.cwd():
         steps.insert(0, f"cd {shown(folder)}")
     for number, step in enumerate(steps):

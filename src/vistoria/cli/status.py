@@ -24,6 +24,7 @@ from vistoria.cli._talk import as_json, put_facts, put_json, put_table
 from vistoria.ledger import Costs, Job, Ledger, Run, RunState, Summary
 from vistoria.pricing import Spend, format_money
 from vistoria.result import (
+    answered_facts,
     cost_document,
     cost_facts,
     job_document,
@@ -137,8 +138,7 @@ def _facts(one: _Standing, counts: Sequence[FieldCount], ledger: Path) -> Iterat
         yield "tokens", f"{tokens:,} ({summary.input_tokens:,} in, {summary.output_tokens:,} out)"
     yield from cost_facts(one.costs)
     yield from _job_facts(one.jobs)
-    if summary.model_versions:
-        yield "answered by", ", ".join(summary.model_versions)
+    yield from answered_facts(summary, one.costs)
     yield from version_facts(summary)
     yield "ledger", shown(ledger)
     yield "", ""
@@ -168,7 +168,8 @@ def _document(one: _Standing) -> dict[str, Any]:
         "task": run.task,
         "model": run.model,
         "settings": dict(run.settings),
-        "model_versions": summary.model_versions,
+        "model_versions": list(summary.model_versions),
+        "answered_by": dict(summary.model_versions),
         "started_at": run.started_at,
         "total": summary.total,
         "answered": summary.answered,

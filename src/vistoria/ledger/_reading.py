@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -40,8 +41,8 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Where a run stands. `failed` maps a reason to a count; tokens are sums over all attempts,
-    repeated ones included."""
+    """Where a run stands. `failed` maps a reason to a count, `model_versions` who answered to the
+    observations with an answer of it; tokens are sums over all attempts, repeated ones included."""
 
     run: Run
     total: int
@@ -50,7 +51,7 @@ class Summary:
     pending: int
     input_tokens: int
     output_tokens: int
-    model_versions: tuple[str, ...]
+    model_versions: Mapping[str, int]
 
 
 def fields(db: sqlite3.Connection, question_id: int) -> tuple[Field, ...]:
@@ -98,7 +99,7 @@ def summary(db: sqlite3.Connection, run: Run) -> Summary:
     total = 0
     states: dict[tuple[str, str | None], int] = {}
     tokens = [0, 0]
-    versions: set[str] = set()
+    versions: Counter[str] = Counter()
     reader = _Reader(db, run)
     for rows in reader.groups():
         total += 1
@@ -108,8 +109,7 @@ def summary(db: sqlite3.Connection, run: Run) -> Summary:
             if row.status is not None:
                 tokens[0] += row.input_tokens
                 tokens[1] += row.output_tokens
-                if row.model_version:
-                    versions.add(row.model_version)
+        versions.update({row.model_version for row in rows if row.model_version})
     return Summary(
         run=run,
         total=total,
@@ -118,7 +118,7 @@ def summary(db: sqlite3.Connection, run: Run) -> Summary:
         pending=states.get(("pending", None), 0),
         input_tokens=tokens[0],
         output_tokens=tokens[1],
-        model_versions=tuple(sorted(versions)),
+        model_versions=dict(sorted(versions.items())),
     )
 
 

@@ -41,7 +41,7 @@ def run_facts(ledger: Ledger, run: Run) -> RunFacts:
     months = seen.months.values()
     return RunFacts(
         run=run.run_id, task=run.task, task_fingerprint=run.task_fingerprint, model=run.model,
-        model_versions=summary.model_versions, source=run.source, profile=run.profile,
+        model_versions=tuple(summary.model_versions), source=run.source, profile=run.profile,
         selection=run.selection, settings=run.settings, started_at=run.started_at,
         state=ledger.state(run), total=summary.total, answered=summary.answered,
         pending=summary.pending, failed=summary.failed, assets=len(seen.assets),

@@ -38,8 +38,9 @@ class Shown:
         if not self.kept:
             return f"no threshold could be certified: {self.why}"
         return (
-            f"{self.kept:.0%} of photos need no teacher: at least {self.target:.0%} of all answers "
-            f"are what it would say, in every field, with 95 % confidence ({self.rows} photos)"
+            f"{100 * self.kept:.0f} % of photos need no teacher: at least {100 * self.target:.0f} % "
+            f"of all answers are what it would say, in every field, with 95 % confidence "
+            f"({self.rows:,} photos compared)"
         )
 
 
