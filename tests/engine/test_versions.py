@@ -19,6 +19,8 @@ from vistoria.engine import others
         ("openai:gpt-4o", "gpt-4o-2024-08-06", False),
         ("onnx:street", "street 1", False),
         ("onnx:models/mine.onnx", "sha256:0a1b", False),
+        ("onnx:small.onnx", "small-877e86d184a2", False),
+        ("onnx:pole-2.onnx", "pole-2-877e86d184a2", False),
         ("gemini:projects/1/locations/us-central1/endpoints/7", "gemini-2.5-flash", False),
     ],
 )

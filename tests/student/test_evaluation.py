@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from tests.student.conftest import World
 from tests.student.shapes import TASK, TASK_FILE, review
@@ -14,7 +16,7 @@ from vistoria.errors import UserError
 from vistoria.ledger import Ledger, Sample
 from vistoria.ledger._samples import Purpose
 from vistoria.student.evaluation import compared, evaluate, unseen_units
-from vistoria.student.picture import picture
+from vistoria.student.picture import draw
 from vistoria.student.student import Settings, Student, train_student
 
 FOUR = TASK.only(["colour", "dark", "marks", "level"])
@@ -102,10 +104,25 @@ def test_the_command_asks_judges_and_draws(
     assert "onnx:small.onnx" in svg
 
 
-def test_a_picture_has_a_point_per_model(world: World) -> None:
+def test_a_picture_has_a_point_per_model_and_a_panel_per_kind_of_price(
+    world: World, tmp_path: Path
+) -> None:
     with world.ledger() as ledger:
         sample = reviewed(world, ledger, ledger.scope(world.run).ordinals[:50].tolist())
         units, _ = unseen_units(ledger, sample, world.run.model)
-        one = evaluate(ledger, sample, FOUR, world.run, units=units)
-    svg = picture([one, one], "dark")
-    assert svg.count("<circle") == 2
+        free = evaluate(ledger, sample, FOUR, world.run, units=units)
+    models = [
+        replace(free, model=f"some:{number}", cost=cost)
+        for number, cost in enumerate((0, 10**11, 2 * 10**12, None))
+    ]
+    draw(models, "dark", tmp_path / "models.svg")
+    svg = (tmp_path / "models.svg").read_text()
+    assert svg.count('aria-roledescription="point"') == 4
+    for said in ("free", "US$ per 1,000 images", "price unknown", "some:3", "dark: accuracy"):
+        assert said in svg
+    draw(models, "dark", tmp_path / "models.png")
+    with Image.open(tmp_path / "models.png") as picture:
+        assert picture.width > 1_000
+    for field, name, said in (("dark", "x.bmp", "a picture ends in"), ("no", "x.svg", "no model")):
+        with pytest.raises(UserError, match=said):
+            draw(models, field, tmp_path / name)

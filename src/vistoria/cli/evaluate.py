@@ -3,7 +3,7 @@
 Each MODEL is asked about the rows of a reviewed sample that it has not answered yet, and judged
 against the decisions, one field at a time, with exact 95 % limits; further models are compared with
 the first one on the same rows. A student is judged only on rows that it cannot have learned from.
-Without MODEL the run's own is judged. --picture writes accuracy against cost, as SVG.
+Without MODEL the run's own is judged. --picture draws accuracy against cost: .svg .png .pdf .html.
 
 Examples:
     vistoria evaluate
@@ -23,7 +23,6 @@ from vistoria.cli._student import fields, share, task_of
 from vistoria.cli._talk import as_json, note, put_json, put_table, quiet, say, warnings_shown
 from vistoria.cli._work import confirm, work
 from vistoria.engine import plan_part
-from vistoria.errors import UserError
 from vistoria.job import open_job
 from vistoria.ledger import Ledger, Run, Sample
 from vistoria.project import Project
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("--sample", "number", type=int, metavar="N",
               help="A reviewed sample by number [default: the last].")  # fmt: skip
-@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg",
+@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE",
               help="Accuracy against cost of the models, for one field.")  # fmt: skip
 @click.option("--field", "shown_field", metavar="NAME", help="The field of the picture.")
 @fields
@@ -62,7 +61,10 @@ def command(context: click.Context, /, models: Sequence[str], as_json: bool, **g
         note("sample", f"{sample.sample_id}: {sample.method}, for {sample.purpose}, of {run.model}")
         found = list(_evaluations(context, ledger, sample, run, task, models, given))
     if path := given["picture"]:
-        _draw(path, found, given["shown_field"] or next(iter(found[0].fields)))
+        from vistoria.student.picture import draw  # noqa: PLC0415 - heavy
+
+        draw(found, given["shown_field"] or next(iter(found[0].fields)), path)
+        say(f"accuracy against cost in {shown(path)}")
     if as_json:
         put_json([one.document() for one in found])
         return
@@ -137,12 +139,3 @@ def _rows(one: "Evaluation", first: "Evaluation") -> Iterator[Sequence[object]]:
 def _against(pair: Any) -> str:
     gain = pair.difference
     return f"{gain.estimate:+.3f} ({gain.low:+.3f} … {gain.high:+.3f}), p {pair.p_value:.3f}"
-
-
-def _draw(path: Path, found: Sequence["Evaluation"], name: str) -> None:
-    from vistoria.student.picture import picture  # noqa: PLC0415
-
-    if not any(name in one.fields for one in found):
-        raise UserError(f"no model was judged on field {name!r}")
-    path.write_text(picture(found, name), encoding="utf-8")
-    say(f"accuracy against cost in {shown(path)}")

@@ -7,6 +7,7 @@ from vistoria.events import Rerouted, Sink
 from vistoria.records import Attempt
 
 _MAKER = re.compile(r"[A-Za-z]+(?=[-.\d])")
+_HASH = re.compile(r"-[0-9a-f]{12}$")  # of a file, which nobody can answer in place of
 _VERSION = re.compile(r"([-@.](preview|exp|latest|v?\d+))*")
 
 
@@ -20,7 +21,7 @@ def another(model: str, version: str) -> bool:
     asked = model.rpartition(",")[2].partition(":")[2].rpartition("/")[2]
     given = version.rpartition("/")[2]
     maker = _MAKER.match(asked)
-    if maker is None or not given.startswith(maker[0]):
+    if maker is None or _HASH.search(given) or not given.startswith(maker[0]):
         return False
     return not (given.startswith(asked) and _VERSION.fullmatch(given.removeprefix(asked)))
 

@@ -1,87 +1,96 @@
-"""Models as points: what 1,000 images cost, against how right they are. Plain SVG."""
+"""Models as points: what 1,000 images cost, against how right they are; drawn by Altair."""
 
-from collections.abc import Sequence
-from html import escape
-from math import log10
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from vistoria.errors import MissingExtra, UserError
 from vistoria.student.evaluation import Evaluation
 
-__all__ = ["picture"]
+__all__ = ["SUFFIXES", "draw"]
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 720, 420, 70, 60, 40, 170
-_BELOW = "US$ per 1,000 images (logarithmic; free at the left)"
-_COLOURS = ("#1b6ca8", "#c8553d", "#2e8b57", "#8e5ea2", "#b8860b", "#5f6b6d")
+SUFFIXES = (".svg", ".png", ".pdf", ".html", ".json")
+_PANELS = ("free", "US$ per 1,000 images (logarithmic)", "price unknown")
+_WIDTHS, _HEIGHT = (170, 400, 170), 320
 
 
-def picture(evaluations: Sequence[Evaluation], name: str) -> str:
-    """An SVG of accuracy with its limits against cost, for one field; models whose price is not
-    known stand at the right edge, those that cost nothing at the left."""
-    shown = [one for one in evaluations if name in one.fields]
-    known = [one.cost / 10**12 for one in shown if one.cost]
-    low, high = (log10(min(known)) - 0.3, log10(max(known)) + 0.3) if known else (-3.0, 0.0)
-    floor = min((_limits(one, name)[1] for one in shown), default=0.0)
-    bottom = max(0.0, floor - 0.03)
-    parts = [_axes(name, bottom, low, high)]
-    for number, one in enumerate(shown):
-        x = _x(one, low, high)
-        parts.append(_point(one, name, x, bottom, _COLOURS[number % len(_COLOURS)]))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        f'font-family="sans-serif" font-size="12">{"".join(parts)}</svg>\n'
+def draw(evaluations: Sequence[Evaluation], name: str, path: Path) -> None:
+    """Writes accuracy with its 95 % limits against cost, for one field, in the form of the suffix.
+
+    What costs nothing, and what has no known price, has a panel of its own: a logarithmic axis has
+    no place for either. Raises UserError where no model was judged on the field or the suffix is
+    none of SUFFIXES, MissingExtra without Altair.
+    """
+    if path.suffix not in SUFFIXES:
+        raise UserError(f"a picture ends in {', '.join(SUFFIXES)}, not {path.suffix!r}")
+    points = [_point(one, name) for one in evaluations if name in one.fields]
+    if not points:
+        raise UserError(f"no model was judged on field {name!r}")
+    try:
+        import altair  # noqa: PLC0415 - of the extra `report`
+    except ImportError:
+        raise MissingExtra("pictures", "report") from None
+    panels: list[Any] = []
+    for title, width in zip(_PANELS, _WIDTHS, strict=True):
+        if own := [one for one in points if one["panel"] == title]:
+            height = {
+                "scale": altair.Scale(domain=[_floor(points), 1], nice=False),
+                "axis": altair.Axis(
+                    format="%", title="" if panels else "accuracy", labels=not panels
+                ),
+            }
+            panels.append(_panel(altair, own, _across(altair, title, own), height, width))
+    heading = altair.Title(
+        f"{name}: accuracy against cost", subtitle="with 95 % limits, as reviewed"
     )
+    chart = altair.hconcat(*panels, title=heading, background="white").configure_view(stroke="#ccc")
+    chart.save(str(path), inline=path.suffix == ".html", scale_factor=2)
 
 
-def _limits(one: Evaluation, name: str) -> tuple[float, float, float]:
+def _point(one: Evaluation, name: str) -> dict[str, Any]:
     scored = one.fields[name]
-    if scored.accuracy is None or scored.accuracy.estimate is None:
-        return scored.share_right, scored.share_right, scored.share_right
-    return scored.accuracy.estimate, scored.accuracy.low, scored.accuracy.high
+    panel = _PANELS[2] if one.cost is None else _PANELS[1] if one.cost else _PANELS[0]
+    found = {
+        "model": one.model, "short": one.model[-40:], "panel": panel,
+        "cost": one.cost / 10**12 if one.cost else 0, "accuracy": scored.share_right,
+        "low": scored.share_right, "high": scored.share_right, "units": scored.units,
+    }  # fmt: skip
+    known = scored.accuracy
+    if known is None or known.estimate is None:  # of a chosen sample: no limits
+        return found
+    return found | {"accuracy": known.estimate, "low": known.low, "high": known.high}
 
 
-def _x(one: Evaluation, low: float, high: float) -> float:
-    wide = _WIDTH - _LEFT - _RIGHT
-    if one.cost is None:
-        return _LEFT + wide
-    if one.cost == 0:
-        return _LEFT + 12
-    return _LEFT + 40 + (wide - 80) * (log10(one.cost / 10**12) - low) / max(high - low, 1e-9)
+def _floor(points: Sequence[dict[str, Any]]) -> float:
+    """Where the axis of accuracy begins: a round number below the lowest limit."""
+    lowest: float = min(one["low"] for one in points)
+    return max(0.0, int(lowest * 20 - 0.5) / 20)
 
 
-def _y(value: float, bottom: float) -> float:
-    tall = _HEIGHT - _BOTTOM - _TOP
-    return _TOP + tall * (1 - (value - bottom) / max(1 - bottom, 1e-9))
+def _panel(
+    altair: Any,
+    points: Sequence[dict[str, Any]],
+    across: Any,
+    height: Mapping[str, Any],
+    width: int,
+) -> Any:
+    base = altair.Chart(altair.Data(values=list(points))).encode(
+        x=across, y=altair.Y("accuracy:Q", **height), color=altair.Color("model:N", legend=None),
+        tooltip=["model:N", "accuracy:Q", "cost:Q", "units:Q"],
+    )  # fmt: skip
+    limits = base.mark_rule(strokeWidth=2).encode(y=altair.Y("low:Q", **height), y2="high:Q")
+    dot = base.mark_point(filled=True, size=90, opacity=1)
+    name = base.mark_text(align="left", dx=9, dy=-8).encode(text="short:N")
+    return (limits + dot + name).properties(width=width, height=_HEIGHT)
 
 
-def _axes(name: str, bottom: float, low: float, high: float) -> str:
-    base, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    lines = [
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
-        f'<text x="{_LEFT}" y="22" font-size="15">{escape(name)}: accuracy against cost</text>',
-        f'<path d="M{_LEFT} {_TOP}V{base}H{right}" fill="none" stroke="#444"/>',
-        f'<text x="{(_LEFT + right) / 2}" y="{_HEIGHT - 12}" text-anchor="middle">{_BELOW}</text>',
-    ]
-    for step in range(5):
-        value = bottom + (1 - bottom) * step / 4
-        y = _y(value, bottom)
-        lines.append(
-            f'<path d="M{_LEFT} {y:.1f}H{right}" stroke="#ddd"/>'
-            f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:.0%}</text>'
-        )
-    for power in range(-6, 5):
-        if low <= power <= high:
-            x = _LEFT + 40 + (right - _LEFT - 80) * (power - low) / (high - low)
-            lines.append(
-                f'<text x="{x:.1f}" y="{base + 18}" text-anchor="middle">{10.0**power:g}</text>'
-            )
-    return "".join(lines)
-
-
-def _point(one: Evaluation, name: str, x: float, bottom: float, colour: str) -> str:
-    middle, low, high = (_y(value, bottom) for value in _limits(one, name))
-    price = "price unknown" if one.cost is None else ""
-    return (
-        f'<g stroke="{colour}" fill="{colour}"><path d="M{x:.1f} {low:.1f}V{high:.1f}" '
-        f'stroke-width="2"/><circle cx="{x:.1f}" cy="{middle:.1f}" r="5"/>'
-        f'<text x="{x + 9:.1f}" y="{middle + 4:.1f}" stroke="none">{escape(one.model[-40:])} '
-        f"{price}</text></g>"
-    )
+def _across(altair: Any, title: str, points: Sequence[dict[str, Any]]) -> Any:
+    if title != _PANELS[1]:
+        axis = altair.Axis(labels=False, ticks=False)
+        return altair.X("model:N", title=title, axis=axis)
+    costs = [one["cost"] for one in points]
+    domain = [min(costs) / 2, max(costs) * 4]  # room for a name at the right
+    return altair.X(
+        "cost:Q", title=title, scale=altair.Scale(type="log", domain=domain, nice=False),
+        axis=altair.Axis(format="~g", tickCount=5),
+    )  # fmt: skip

@@ -38,8 +38,8 @@ class Shown:
         if not self.kept:
             return f"no threshold could be certified: {self.why}"
         return (
-            f"{100 * self.kept:.0f} % of photos need no teacher: at least {100 * self.target:.0f} % "
-            f"of all answers are what it would say, in every field, with 95 % confidence "
+            f"{100 * self.kept:.0f} % of photos need no teacher: at least {100 * self.target:.0f} "
+            f"% of all answers are what it would say, in every field, with 95 % confidence "
             f"({self.rows:,} photos compared)"
         )
 
