@@ -9,6 +9,7 @@ import pytest
 from tests.contracts.publishers import Row, edition_of, town
 from tests.labelled import POLE, add_run, poles, truth_of
 from tests.servers.bucket import BucketServer
+from tests.servers.s3 import ACCESS_KEY, REGION, SECRET_KEY, S3Server
 from vistoria.certificate import Claim, issue
 from vistoria.errors import AccessDenied
 from vistoria.ledger import Ledger
@@ -103,3 +104,24 @@ def test_to_an_object_store(
         server.refuse["PUT"] = [403]
         with pytest.raises(AccessDenied, match="refuses to write"):
             publisher.publish(edition)
+
+
+def test_to_s3(ledger: Ledger) -> None:
+    with S3Server() as server:
+        signed = {
+            "endpoint": server.url, "allow_http": True, "region": REGION,
+            "access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY,
+            "account_name": "of another store",
+        }  # fmt: skip
+        edition = edition_of(ledger, town())
+        publisher = open_publisher(
+            "s3://results/poles/labels of run 1.parquet", PublisherOptions(store=signed)
+        )
+        assert publisher.publish(edition).rows == {"labels": 36}
+        assert publisher.publish(edition).rows == {"labels": 36}
+        (name,) = server.names()
+        assert name == "gs://results/poles/labels of run 1.parquet"
+        assert pq.read_table(server.path(name)).num_rows == 36
+        wrong = PublisherOptions(store=signed | {"secret_access_key": "wrong"})
+        with pytest.raises(AccessDenied, match="SignatureDoesNotMatch"):
+            open_publisher("s3://results/a.parquet", wrong).publish(edition)

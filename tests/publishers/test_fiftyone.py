@@ -1,17 +1,26 @@
-"""FiftyOne: labels and places of the same photos."""
+"""FiftyOne: labels and places of the same photos.
+
+`python -m benchmarks.automate --only readers` loads them into FiftyOne itself.
+"""
 
 import json
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
+
 from tests.contracts.publishers import PublisherContract, Row, edition_of, town
+from vistoria.errors import ConfigError
 from vistoria.ledger import Ledger
+from vistoria.publishers import PublisherOptions
+from vistoria.publishers.fiftyone import open_publisher
 
 
 class TestContract(PublisherContract):
     """One folder of data sets."""
 
     name: ClassVar[str] = "fiftyone"
+    options: ClassVar[PublisherOptions] = PublisherOptions(values={"photos": "/copies"})
 
     def target(self, folder: Path) -> str:
         return f"fiftyone://{folder}"
@@ -39,6 +48,24 @@ class TestContract(PublisherContract):
         rows[1] |= {"asset": "sign", "material": None, "leaning": None}
         self.open(address).publish(edition_of(ledger, rows))
         held = self.read(address)
-        assert held["material"][0] == {"image": "gs://photos/p000.jpg", "label": ("wood", 0.8)}
+        assert held["material"][0] == {"image": "/copies/p000.jpg", "label": ("wood", 0.8)}
         assert held["material"][1]["label"] is None
         assert held["leaning"][0]["label"] == ("yes", 0.7)
+
+    def test_photos_on_this_machine_are_files(self, ledger: Ledger, address: str) -> None:
+        rows = town(3)
+        uris = ["file:///photos/a%20b.jpg", "c.jpg", "https://h/x/d.jpg?size=9"]
+        for row, uri in zip(rows, uris, strict=False):
+            row["uri"] = uri
+        self.open(address).publish(edition_of(ledger, rows))
+        images = [row["image"] for row in self.read(address)["asset"]]
+        assert images == ["/photos/a b.jpg", str(Path("c.jpg").absolute()), "/copies/x/d.jpg"]
+
+    def test_photos_elsewhere_need_copies(self, ledger: Ledger, address: str) -> None:
+        edition = edition_of(ledger, town())
+        with pytest.raises(ConfigError, match="option photos"):
+            open_publisher(address, PublisherOptions()).publish(edition)
+        self.open(address).publish(edition)
+        other = PublisherOptions(values={"photos": "/moved"})
+        assert open_publisher(address, other).publish(edition).written
+        assert self.read(address)["asset"][0]["image"] == "/moved/p000.jpg"

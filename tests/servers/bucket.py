@@ -50,14 +50,20 @@ class BucketServer(Serving):
         found = (f"gs://{unquote(p.name)}" for p in self._root.iterdir() if p.suffix != ".part")
         return sorted(name for name in found if name.startswith(prefix))
 
+    def refusal(self, request: web.Request) -> web.Response | None:
+        """The answer to who may not come in."""
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not token or (self._tokens and token not in self._tokens.valid):
+            return error_answer(401, "AuthenticationRequired")
+        return None
+
     async def _in_bucket(self, request: web.Request) -> web.StreamResponse:
         self.asked[request.method] += 1
         waiting = self.refuse.get(request.method)
         if waiting:
-            return _error(waiting.pop(0), "Refused")
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not token or (self._tokens and token not in self._tokens.valid):
-            return _error(401, "AuthenticationRequired")
+            return error_answer(waiting.pop(0), "Refused")
+        if (refused := self.refusal(request)) is not None:
+            return refused
         bucket, key = request.match_info["bucket"], request.match_info.get("key", "")
         if request.method == "GET" and not key:
             return self._list(bucket, request)
@@ -71,7 +77,7 @@ class BucketServer(Serving):
         if request.method == "DELETE":
             path.unlink(missing_ok=True)
             return web.Response(status=204)
-        return _error(405, "MethodNotAllowed")
+        return error_answer(405, "MethodNotAllowed")
 
     async def _put(self, request: web.Request, path: Path) -> web.Response:
         part = request.query.get("partNumber")
@@ -97,7 +103,7 @@ class BucketServer(Serving):
 
     async def _get(self, request: web.Request, path: Path) -> web.StreamResponse:
         if not path.exists():  # noqa: ASYNC240
-            return _error(404, "NoSuchKey")
+            return error_answer(404, "NoSuchKey")
         return web.FileResponse(
             path, headers={"ETag": '"1"', "Last-Modified": "Tue, 05 May 2026 05:05:05 GMT"}
         )
@@ -135,6 +141,7 @@ def _xml(body: str) -> web.Response:
     return web.Response(text=f'<?xml version="1.0"?>{body}', content_type="application/xml")
 
 
-def _error(status: int, code: str) -> web.Response:
+def error_answer(status: int, code: str) -> web.Response:
+    """A refusal in the store's words."""
     text = f"<Error><Code>{code}</Code><Message>{code}.</Message></Error>"
     return web.Response(status=status, text=text, content_type="application/xml")

@@ -2,5 +2,6 @@
 
 from vistoria.images._address import Address, parse_address
 from vistoria.images._prepare import Images
+from vistoria.images._store import open_bucket
 
-__all__ = ["Address", "Images", "parse_address"]
+__all__ = ["Address", "Images", "open_bucket", "parse_address"]

@@ -27,7 +27,7 @@ from vistoria.images._file import read_file
 from vistoria.images._media import media_type
 from vistoria.images._web import Web
 
-__all__ = ["Store"]
+__all__ = ["Store", "open_bucket"]
 
 _Bucket: TypeAlias = "GCSStore | S3Store | AzureStore"
 
@@ -170,28 +170,45 @@ class Store:
             return bucket
 
     def _open(self, scheme: str, name: str) -> _Bucket:
-        given, more = self._options, {}
-        if scheme == "gs":
-            given = {**_emulator(), **given}
-            if self._google_token and "bearer_token" not in given:
-                more = {"credential_provider": _provider(self._google_token)}
-        config = {
-            theirs: given[ours] for ours, theirs in _OURS_TO_THEIRS[scheme].items() if ours in given
-        }
-        try:
-            return _STORES[scheme](
-                name,
-                config=config,
-                client_options={
-                    "allow_http": str(given.get("allow_http", False)).lower() == "true",
-                    "timeout": f"{self._timeout:g}s",
-                    "connect_timeout": "10s",
-                },
-                retry_config={"max_retries": 0},
-                **more,
-            )
-        except (BaseError, ValueError) as error:
-            raise ConfigError(f"cannot open {scheme}://{name}: {_brief(error)}") from error
+        return open_bucket(
+            scheme, name, self._options, self._google_token, timeout=self._timeout, retries=0
+        )
+
+
+def open_bucket(
+    scheme: str,
+    name: str,
+    options: Mapping[str, Any],
+    google_token: Callable[[], str] | None = None,
+    *,
+    timeout: float = 600.0,
+    retries: int = 10,
+) -> _Bucket:
+    """A bucket of Cloud Storage, S3 or Azure; `options` as for `Store`, those of others are left
+    out. `timeout`: seconds for one request. STORAGE_EMULATOR_HOST is honoured. Raises ConfigError.
+    """
+    given, more = options, {}
+    if scheme == "gs":
+        given = {**_emulator(), **given}
+        if google_token and "bearer_token" not in given:
+            more = {"credential_provider": _provider(google_token)}
+    config = {
+        theirs: given[ours] for ours, theirs in _OURS_TO_THEIRS[scheme].items() if ours in given
+    }
+    try:
+        return _STORES[scheme](
+            name,
+            config=config,
+            client_options={
+                "allow_http": str(given.get("allow_http", False)).lower() == "true",
+                "timeout": f"{timeout:g}s",
+                "connect_timeout": "10s",
+            },
+            retry_config={"max_retries": retries},
+            **more,
+        )
+    except (BaseError, ValueError) as error:
+        raise ConfigError(f"cannot open {scheme}://{name}: {_brief(error)}") from error
 
 
 def _emulator() -> dict[str, str]:

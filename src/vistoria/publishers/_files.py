@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import from_url
 
 from vistoria.errors import AccessDenied, ConfigError, TransientError
+from vistoria.google_account import GoogleAccount, GoogleSettings
+from vistoria.images import open_bucket
 from vistoria.publishers import Advance, PublisherOptions, Receipt, quiet
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Held: TypeAlias = Callable[[Path], Mapping[str, Any] | None]
 MARK = "vistoria.json"
 """The file that is written last into a folder, and says what lies there."""
 
-_REMOTE = re.compile(r"(?P<scheme>gs|s3|az|abfs|abfss)://(?P<bucket>[^/]+)/(?P<key>.+)")
+_REMOTE = re.compile(r"(?P<scheme>gs|s3|az)://(?P<bucket>[^/]+)/(?P<key>.+)")
 _STATUS = re.compile(r"status(?: code)?:? (\d{3})", re.IGNORECASE)
 
 
@@ -59,10 +60,15 @@ class FolderPublisher:
     a folder holds the edition that its `vistoria.json` names."""
 
     def __init__(
-        self, address: str, files: "Mapping[str, Write] | Callable[[Edition], Mapping[str, Write]]"
+        self,
+        address: str,
+        files: "Mapping[str, Write] | Callable[[Edition], Mapping[str, Write]]",
+        options: PublisherOptions | None = None,
     ) -> None:
-        """`files`: name → what writes it, in this order; or what says so of an edition."""
+        """`files`: name → what writes it, in this order; or what says so of an edition.
+        `options`: those on which the files depend; with others the same edition is written anew."""
         self.address, self._files = address, files
+        self._values = dict(options.values) if options else {}
         if "://" in address:
             raise ConfigError(f"a folder on this machine is needed, not {address!r}")
 
@@ -70,7 +76,8 @@ class FolderPublisher:
         """Writes every file unless the folder holds this edition."""
         folder = Path(self.address)
         there = held_by(folder_mark, folder)
-        if there and there.get("version") == edition.version:
+        wanted = (edition.version, self._values)
+        if there and (there.get("version"), there.get("options", {})) == wanted:
             return Receipt(
                 address=self.address, version=edition.version, rows=there["rows"], written=False
             )
@@ -84,8 +91,8 @@ class FolderPublisher:
             with _whole(target) as path:
                 rows |= write(path, edition, advance)
         with _whole(folder / MARK) as path:
-            text = json.dumps({**edition.provenance(), "rows": rows}, indent=2, ensure_ascii=False)
-            path.write_text(text + "\n", encoding="utf-8")
+            mark = {**edition.provenance(), "options": self._values, "rows": rows}
+            path.write_text(json.dumps(mark, indent=2, ensure_ascii=False) + "\n", "utf-8")
         return Receipt(address=self.address, version=edition.version, rows=rows)
 
 
@@ -136,8 +143,9 @@ def _replaced(address: str, options: PublisherOptions) -> Iterator[Path]:
         path = Path(folder) / Path(remote["key"]).name
         yield path
         try:
-            store = _store(remote["scheme"], remote["bucket"], options)
-            obstore.put(store, remote["key"], path)
+            scheme, name, _ = remote.groups()
+            bucket = open_bucket(scheme, name, options.store, _google_token(options.google))
+            obstore.put(bucket, remote["key"], path)
         except (BaseError, OSError, ValueError) as error:
             _explain(error, address)
 
@@ -155,17 +163,12 @@ def _whole(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _store(scheme: str, bucket: str, options: PublisherOptions) -> Any:
-    given: Any = dict(options.store)
-    host = os.environ.get("STORAGE_EMULATOR_HOST")
-    if scheme == "gs" and host:
-        given.setdefault("endpoint", host if "://" in host else f"http://{host}")
-        given.setdefault("allow_http", "true")
-    client: Any = {"allow_http": str(given.pop("allow_http", False)).lower() == "true"}
-    given.pop("timeout", None)
-    if scheme == "gs" and "endpoint" in given:
-        given["base_url"] = given.pop("endpoint")
-    return from_url(f"{scheme}://{bucket}", config=given, client_options=client)
+def _google_token(google: GoogleSettings) -> Callable[[], str] | None:
+    """Signs in to Cloud Storage as another account, where `[google] impersonate` names one."""
+    if google.impersonate is None:
+        return None
+    account = GoogleAccount(google, needed_for="Files in Cloud Storage")
+    return lambda: str(account.credentials().token)
 
 
 def _explain(error: Exception, address: str) -> NoReturn:

@@ -2,7 +2,8 @@
 
 `datasets.load_dataset("FOLDER", "labels")` reads a table; `hf upload` puts the folder on the Hub.
 The card (`README.md`) says what was asked of which model, how right the labels are as far as that
-is certified, and whose pictures they rest on. No picture is in it.
+is certified, and whose pictures they rest on. It names no table without rows, since `datasets`
+loads none that is empty. No picture is in the folder.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 from vistoria.publishers import Advance, Publisher, PublisherOptions
 from vistoria.publishers._columns import TABLES
 from vistoria.publishers._edition import Edition
-from vistoria.publishers._files import FolderPublisher, bare, check_options
+from vistoria.publishers._files import FolderPublisher, Write, bare, check_options
 from vistoria.publishers.parquet import write_table
 
 __all__ = ["EXTRA", "SCHEMES", "SUFFIXES", "open_publisher"]
@@ -26,17 +27,36 @@ EXTRA = None
 def open_publisher(address: str, options: PublisherOptions) -> Publisher:
     """A folder."""
     check_options(options)
-    files = {f"data/{table}.parquet": partial(write_table, table=table) for table in TABLES}
-    return FolderPublisher(bare(address, *SCHEMES), {**files, "README.md": _card})
+    return FolderPublisher(bare(address, *SCHEMES), _files)
 
 
-def _card(path: Path, edition: Edition, advance: Advance) -> Mapping[str, int]:
+def _files(edition: Edition) -> Mapping[str, Write]:
+    del edition
+    held: dict[str, int] = {}
+    files: dict[str, Write] = {
+        f"data/{table}.parquet": partial(_table, table=table, held=held) for table in TABLES
+    }
+    return {**files, "README.md": partial(_card, held=held)}  # the last: it names what has rows
+
+
+def _table(
+    path: Path, edition: Edition, advance: Advance, *, table: str, held: dict[str, int]
+) -> Mapping[str, int]:
+    rows = write_table(path, edition, advance, table=table)
+    held |= rows
+    return rows
+
+
+def _card(
+    path: Path, edition: Edition, advance: Advance, *, held: Mapping[str, int]
+) -> Mapping[str, int]:  # fmt: skip
     """JSON is YAML, so that names need no care."""
     del advance
     run = edition.run
     configs = [
         {"config_name": table, "data_files": f"data/{table}.parquet", "default": table == "labels"}
-        for table in TABLES
+        for table, rows in held.items()
+        if rows
     ]
     title = f"{run.task.replace('_', ' ').capitalize()}, labelled by {run.model}"
     lines = [
