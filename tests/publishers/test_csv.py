@@ -7,7 +7,9 @@ from typing import ClassVar
 
 from tests.contracts.publishers import PublisherContract, Row, edition_of, town
 from vistoria.ledger import Ledger
+from vistoria.publishers import PublisherOptions
 from vistoria.publishers._columns import TABLES
+from vistoria.publishers.csv import open_publisher
 
 
 class TestContract(PublisherContract):
@@ -29,6 +31,15 @@ class TestContract(PublisherContract):
         named = [column["name"] for column in notes["tableSchema"]["columns"]]
         assert named == list(self.read(address)["labels"][0])
         assert notes["vistoria:edition"]["version"] == edition.version
+
+    def test_another_table_takes_its_place(self, ledger: Ledger, address: str) -> None:
+        edition = edition_of(ledger, town())
+        self.open(address).publish(edition)
+        receipt = open_publisher(address, PublisherOptions(values={"table": "runs"})).publish(
+            edition
+        )
+        assert (receipt.rows, receipt.written) == ({"runs": 1}, True)
+        assert len(self.read(address)["labels"]) == 1
 
 
 class TestFolder(PublisherContract):

@@ -90,7 +90,10 @@ def test_another_table(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         edition = edition_of(ledger, town())
         open_publisher(target, PublisherOptions(values={"table": "assets"})).publish(edition)
-    assert pq.read_table(target).num_rows == 18
+        assert pq.read_table(target).num_rows == 18
+        receipt = open_publisher(target, PublisherOptions()).publish(edition)  # labels in its place
+        assert (receipt.rows, receipt.written) == ({"labels": 36}, True)
+        assert pq.read_table(target).num_rows == 36
     with pytest.raises(UnknownName, match="did you mean 'assets'"):
         open_publisher(target, PublisherOptions(values={"table": "asets"}))
     with pytest.raises(ConfigError, match="gs://"):

@@ -17,7 +17,13 @@ import pyarrow.csv as pc
 from vistoria.publishers import Advance, Publisher, PublisherOptions, Receipt, quiet
 from vistoria.publishers._columns import TABLES, schema_of
 from vistoria.publishers._edition import Edition
-from vistoria.publishers._files import FilePublisher, FolderPublisher, bare, check_options
+from vistoria.publishers._files import (
+    FilePublisher,
+    FolderPublisher,
+    bare,
+    check_options,
+    held_by,
+)
 from vistoria.publishers._tables import one_of
 
 __all__ = ["EXTRA", "SCHEMES", "SUFFIXES", "open_publisher"]
@@ -50,6 +56,7 @@ class _Noted:
     def __init__(self, address: str, options: PublisherOptions, table: str) -> None:
         self.address = address
         notes, name = address + _NOTES, Path(address).name
+        self._table = table
         self._rows: dict[str, int] = {}
         describe = partial(_describe, table=table, name=name, rows=self._rows)
         self._data = FilePublisher(address, options, partial(_write, table=table), _never)
@@ -58,8 +65,9 @@ class _Noted:
     def publish(self, edition: Edition, advance: Advance = quiet) -> Receipt:
         """Writes both unless they hold this edition."""
         noted = Path(self._notes.address)
-        there = _held(noted) if noted.exists() and Path(self.address).exists() else None
-        if there and there.get("version") == edition.version:
+        there = held_by(_held, noted) if Path(self.address).exists() else None
+        same = there and there.get("version") == edition.version
+        if there and same and self._table in there["rows"]:
             return Receipt(
                 address=self.address, version=edition.version, rows=there["rows"], written=False
             )

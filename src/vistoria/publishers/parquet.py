@@ -33,8 +33,9 @@ def open_publisher(address: str, options: PublisherOptions) -> Publisher:
     check_options(options, "table")
     place = bare(address, *SCHEMES)
     if place.lower().endswith(SUFFIXES):
-        write = partial(write_table, table=one_of(options))
-        return FilePublisher(place, options, write, held)
+        table = one_of(options)
+        write, there = partial(write_table, table=table), partial(_held_table, table=table)
+        return FilePublisher(place, options, write, there)
     files = {f"{table}.parquet": partial(write_table, table=table) for table in TABLES}
     return FolderPublisher(place, files)
 
@@ -63,3 +64,9 @@ def held(path: Path) -> Mapping[str, Any] | None:
     except pa.ArrowException:
         return None
     return json.loads(known[_KEY]) if _KEY in known else None
+
+
+def _held_table(path: Path, *, table: str) -> Mapping[str, Any] | None:
+    """The same, if it is this table."""
+    found = held(path)
+    return found if found and table in found["rows"] else None
