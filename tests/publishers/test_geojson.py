@@ -36,6 +36,9 @@ class TestContract(PublisherContract):
         assert (longitude, latitude) == pytest.approx((-46.6005, -23.4995))
         assert first["properties"]["material"] == "wood"
         assert first["properties"]["attribution"] == "Photos: photos"
+        for feature in whole["features"]:
+            assert set(feature) == {"type", "id", "geometry", "properties"}
+        assert not {"crs", "coordinates", "geometry", "properties"} & set(whole)  # RFC 7946, 4, 7.1
         ids = [feature["id"] for feature in whole["features"]]
         assert len(set(ids)) == len(ids) == 6
 

@@ -1,7 +1,9 @@
 """Things with a place, one row each: assets, or photos where the source names no asset."""
 
+import struct
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -12,18 +14,17 @@ from vistoria.labels import COUNTED
 if TYPE_CHECKING:
     from vistoria.publishers._edition import Edition
 
-__all__ = ["Unit", "Units", "units_of"]
+__all__ = ["Part", "Unit", "Units", "units_of"]
 
-_ASSET = ("asset_id", "snapshot_id", "asset_type", "photos")
+_BATCH = 20_000
 _PHOTO = ("observation_id", "uri", "snapshot_id", "captured_at")
 
 
 class Unit(NamedTuple):
-    """A thing, where it is (None: not known), and what is known of it."""
+    """A thing, its longitude and latitude (None: not both are known), and what is known of it."""
 
     id: str
-    latitude: float | None
-    longitude: float | None
+    place: tuple[float, float] | None
     properties: Mapping[str, Any]
 
 
@@ -33,6 +34,32 @@ class Units(NamedTuple):
     kind: str
     schema: pa.Schema
     rows: Iterator[Unit]
+
+    def parts(self) -> Iterator["Part"]:
+        """The rows as Arrow, so many at a time."""
+        while some := list(islice(self.rows, _BATCH)):
+            properties = [dict(unit.properties) for unit in some]
+            yield Part(
+                pa.RecordBatch.from_pylist(properties, self.schema),
+                *(
+                    pa.array([unit.place and unit.place[axis] for unit in some], pa.float64())
+                    for axis in (0, 1)
+                ),
+            )
+
+
+class Part(NamedTuple):
+    """Some units: their properties, longitudes and latitudes."""
+
+    properties: pa.RecordBatch
+    x: pa.Array
+    y: pa.Array
+
+    def points(self) -> pa.Array:
+        """Points as well-known binary, little-endian, longitude before latitude."""
+        places = zip(self.x.to_pylist(), self.y.to_pylist(), strict=True)
+        found = [None if x is None else struct.pack("<BIdd", 1, 1, x, y) for x, y in places]
+        return pa.array(found, pa.binary())
 
 
 def units_of(edition: "Edition") -> Units:
@@ -62,9 +89,15 @@ def _photo_schema(edition: "Edition") -> pa.Schema:
 
 
 def _assets(edition: "Edition", table: pa.Table, schema: pa.Schema) -> Iterator[Unit]:
-    for row in table.to_pylist():
+    for row in _rows(table):
         name = f"{row['snapshot_id']}/{row['asset_id']}" if row["snapshot_id"] else row["asset_id"]
         yield _unit(edition, name, row, schema)
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """So many at once, since a million rows as objects take gigabytes."""
+    for batch in table.to_batches(max_chunksize=_BATCH):
+        yield from batch.to_pylist()
 
 
 def _photos(edition: "Edition", schema: pa.Schema) -> Iterator[Unit]:
@@ -78,7 +111,8 @@ def _unit(edition: "Edition", name: str, row: Mapping[str, Any], schema: pa.Sche
     }  # fmt: skip
     both = of_run | dict(row)
     properties = {name: _plain(both[name]) for name in schema.names}
-    return Unit(name, row["latitude"], row["longitude"], properties)
+    x, y = row["longitude"], row["latitude"]
+    return Unit(name, None if x is None or y is None else (x, y), properties)
 
 
 def _plain(value: Any) -> Any:

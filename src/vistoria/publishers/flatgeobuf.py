@@ -15,7 +15,6 @@ from vistoria.publishers import Advance, Publisher, PublisherOptions
 from vistoria.publishers._edition import Edition
 from vistoria.publishers._files import FilePublisher, bare, check_options
 from vistoria.publishers._units import units_of
-from vistoria.publishers.geoparquet import point
 
 __all__ = ["EXTRA", "SCHEMES", "SUFFIXES", "open_publisher"]
 
@@ -41,26 +40,23 @@ def _gdal() -> Any:
 
 
 def _write(path: Path, edition: Edition, advance: Advance) -> Mapping[str, int]:
-    units = units_of(edition)
-    rows, places = [], []
-    for unit in units.rows:
-        known = unit.latitude is not None and unit.longitude is not None
-        places.append(point(unit.longitude, unit.latitude) if known else None)  # type: ignore[arg-type]
-        rows.append(unit.properties)
-    advance(units.kind, len(rows))
-    table = pa.Table.from_pylist([dict(row) for row in rows], units.schema)
-    table = table.append_column("geometry", pa.array(places, pa.binary()))
-    mark = {**edition.provenance(), "rows": {units.kind: len(rows)}}
+    units, batches = units_of(edition), []
+    for part in units.parts():
+        batches.append(part.properties.append_column("geometry", part.points()))
+        advance(units.kind, part.properties.num_rows)
+    table = pa.Table.from_batches(batches, units.schema.append(pa.field("geometry", pa.binary())))
+    unplaced, rows = table["geometry"].null_count, table.num_rows
+    mark = {**edition.provenance(), "rows": {units.kind: rows}}
     _gdal().write_arrow(
         table, path, layer=_LAYER, driver="FlatGeobuf", geometry_name="geometry",
         geometry_type="Point", crs="EPSG:4326",
         # The index takes no feature without a place.
         layer_options={
-            "SPATIAL_INDEX": "NO" if None in places or not places else "YES",
+            "SPATIAL_INDEX": "NO" if unplaced or not rows else "YES",
             "TITLE": edition.attribution, "DESCRIPTION": json.dumps(mark, ensure_ascii=False),
         },
     )  # fmt: skip
-    return {units.kind: len(rows)}
+    return {units.kind: rows}
 
 
 def _held(path: Path) -> Mapping[str, Any] | None:

@@ -57,8 +57,8 @@ def _write(path: Path, edition: Edition, advance: Advance) -> Mapping[str, int]:
 def feature_of(unit: Unit) -> dict[str, Any]:
     """A unit as a GeoJSON feature."""
     geometry = None
-    if unit.latitude is not None and unit.longitude is not None:
-        place = [round(unit.longitude, _DIGITS), round(unit.latitude, _DIGITS)]
+    if unit.place is not None:
+        place = [round(degrees, _DIGITS) for degrees in unit.place]
         geometry = {"type": "Point", "coordinates": place}
     return {
         "type": "Feature", "id": unit.id, "geometry": geometry, "properties": dict(unit.properties)

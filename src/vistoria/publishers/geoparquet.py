@@ -6,28 +6,25 @@ readers skip what is far away. Columns are those of the GeoJSON. Written by the 
 """
 
 import json
-import math
-import struct
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vistoria.publishers import Advance, Publisher, PublisherOptions
 from vistoria.publishers._edition import Edition
 from vistoria.publishers._files import FilePublisher, bare, check_options
-from vistoria.publishers._units import Unit, units_of
+from vistoria.publishers._units import Part, units_of
 from vistoria.publishers.parquet import held, mark
 
-__all__ = ["EXTRA", "SCHEMES", "SUFFIXES", "open_publisher", "point"]
+__all__ = ["EXTRA", "SCHEMES", "SUFFIXES", "open_publisher"]
 
 SCHEMES = ("geoparquet",)
 SUFFIXES = (".geoparquet", ".geo.parquet")
 EXTRA = None
-_BATCH = 20_000
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _BBOX = pa.struct([(side, pa.float64()) for side in _SIDES])
 
@@ -41,39 +38,33 @@ def open_publisher(address: str, options: PublisherOptions) -> Publisher:
 def _write(path: Path, edition: Edition, advance: Advance) -> Mapping[str, int]:
     units, rows = units_of(edition), 0
     schema = pa.schema([*units.schema, ("bbox", _BBOX), ("geometry", pa.binary())])
-    box = [math.inf, math.inf, -math.inf, -math.inf]
+    box: list[float] = []
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in _batches(units.rows, schema, box):
-            writer.write_batch(batch)
-            rows += batch.num_rows
-            advance(units.kind, batch.num_rows)
+        for part in units.parts():
+            box = _wider(box, part)
+            columns = [*part.properties.columns, _covering(part), part.points()]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+            rows += part.properties.num_rows
+            advance(units.kind, part.properties.num_rows)
         writer.add_key_value_metadata({
             "geo": json.dumps(_geo(box)), **mark(edition, {units.kind: rows})
         })  # fmt: skip
     return {units.kind: rows}
 
 
-def _batches(
-    units: Iterator[Unit], schema: pa.Schema, box: list[float]
-) -> Iterator[pa.RecordBatch]:  # fmt: skip
-    while some := list(islice(units, _BATCH)):
-        rows = []
-        for unit in some:
-            row = dict(unit.properties)
-            if unit.latitude is not None and unit.longitude is not None:
-                x, y = unit.longitude, unit.latitude
-                row |= {
-                    "geometry": point(x, y),
-                    "bbox": dict(zip(_SIDES, (x, y, x, y), strict=True)),
-                }
-                box[:] = min(box[0], x), min(box[1], y), max(box[2], x), max(box[3], y)
-            rows.append(row)
-        yield pa.RecordBatch.from_pylist(rows, schema)
+def _covering(part: Part) -> pa.Array:
+    """The box of each point, which has no extent; null where there is no point."""
+    sides = [part.x, part.y, part.x, part.y]
+    return pa.StructArray.from_arrays(sides, names=_SIDES, mask=part.x.is_null())
 
 
-def point(x: float, y: float) -> bytes:
-    """A point as well-known binary, little-endian."""
-    return struct.pack("<BIdd", 1, 1, x, y)
+def _wider(box: list[float], part: Part) -> list[float]:
+    """The box of these points and those before; empty while there is none."""
+    if part.x.null_count == len(part.x):
+        return box
+    (west, east), (south, north) = (pc.min_max(side).as_py().values() for side in (part.x, part.y))
+    old = box or [west, south, east, north]
+    return [min(old[0], west), min(old[1], south), max(old[2], east), max(old[3], north)]
 
 
 def _geo(box: list[float]) -> dict[str, Any]:
@@ -82,6 +73,6 @@ def _geo(box: list[float]) -> dict[str, Any]:
     column: dict[str, Any] = {
         "encoding": "WKB", "geometry_types": ["Point"], "covering": covering
     }  # fmt: skip
-    if math.isfinite(box[0]):
+    if box:
         column["bbox"] = box
     return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
