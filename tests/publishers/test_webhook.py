@@ -1,5 +1,11 @@
 """Webhooks to a local receiver that fails, hangs and goes away."""
 
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +21,11 @@ from vistoria.publishers.webhook import open_publisher
 
 SECRET = "c2VjcmV0IG9mIHRoZSB0ZXN0cw=="
 QUICK = {"secret": f"whsec_{SECRET}", "first_wait": "0.01", "timeout": "10"}
+
+
+def streets() -> list[Row]:
+    """120 photos of 15 poles."""
+    return [row | {"asset_id": f"pole-{i % 15}"} for i, row in enumerate(town(120))]
 
 
 class TestContract(PublisherContract):
@@ -62,15 +73,58 @@ class TestContract(PublisherContract):
 
     def test_a_receiver_with_moods(self, ledger: Ledger, address: str) -> None:
         self.receiver.fails, self.receiver.hangs = 0.5, 0.05
-        rows = [row | {"asset_id": f"pole-{i % 15}"} for i, row in enumerate(town(120))]
-        receipt = self.impatient(address, timeout="1.5").publish(edition_of(ledger, rows))
+        edition = edition_of(ledger, streets())
+        self.receiver.gone_after = 60
+        with pytest.raises(UserError, match="gone for good"):
+            self.impatient(address, timeout="1").publish(edition)
+        self.receiver.gone_after = None
+        receipt = self.impatient(address, timeout="1").publish(edition)
         assert receipt.rows == {"events": 120}
         assert len(self.receiver.taken) > 120  # some came twice
-        assert len(self.receiver.events()) == 120  # under the same id
+        self.all_in_order(120)
+
+    def all_in_order(self, count: int) -> None:
+        """Nothing is lost, what came twice bears the same id, and each asset's events came in
+        their order."""
+        assert len(self.receiver.events()) == count
         for unit in {event["unit"] for event in self.receiver.taken}:
             order = [e["sequence"] for e in self.receiver.taken if e["unit"] == unit]
             assert order == sorted(order)
-            assert set(order) == set(range(1, 9))
+            assert set(order) == set(range(1, max(order) + 1))
+
+    def test_killed_in_the_middle(self, ledger: Ledger, address: str) -> None:
+        self.receiver.wait = 0.05
+        edition_of(ledger, streets())
+        command = [
+            sys.executable, "-m", "vistoria", "publish", address, "--ledger",
+            str(ledger.path), "-o", f"secret=whsec_{SECRET}", "-o", "concurrency=4", "--json", "-q",
+        ]  # fmt: skip
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
+            while len(self.receiver.taken) < 20 and child.poll() is None:
+                time.sleep(0.01)
+            child.kill()
+        assert child.returncode == -signal.SIGKILL
+        before, self.receiver.wait = len(self.receiver.events()), 0.0
+        assert 20 <= before < 120
+        done = subprocess.run(command, check=True, capture_output=True)
+        assert json.loads(done.stdout)["rows"] == {"events": 120}
+        assert len(self.receiver.taken) <= 120 + 4  # those that were on their way come twice
+        self.all_in_order(120)
+
+    def test_from_a_notebook(self, ledger: Ledger, address: str) -> None:
+        edition = edition_of(ledger, town())
+
+        async def cell() -> Any:
+            return self.open(address).publish(edition)
+
+        assert asyncio.run(cell()).rows == {"events": 12}
+        self.receiver.status = 410
+
+        async def another() -> Any:
+            return self.open(address).publish(edition_of(ledger, town(wood=8)))
+
+        with pytest.raises(UserError, match="gone for good"):
+            asyncio.run(another())
 
     def test_gone(self, ledger: Ledger, address: str) -> None:
         edition = edition_of(ledger, town())

@@ -61,7 +61,9 @@ class Outbox:
     def __init__(self, folder: Path, address: str) -> None:
         """`folder`: where the ledger lies."""
         name = hashlib.sha256(address.encode()).hexdigest()[:12]
-        self._db = sqlite3.connect(folder / f"outbox-{name}.sqlite", timeout=60)
+        # One thread at a time: in a notebook the events are sent from another one.
+        path = folder / f"outbox-{name}.sqlite"
+        self._db = sqlite3.connect(path, timeout=60, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         # What a power cut takes is sent again, under the same id.
         self._db.execute("PRAGMA synchronous = NORMAL")

@@ -17,9 +17,12 @@ import os
 import random
 import time
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeAlias
 
 import aiohttp
+import anyio
+from anyio.from_thread import start_blocking_portal
 
 from vistoria.errors import AccessDenied, ConfigError, TransientError, UserError, first_error
 from vistoria.publishers import Advance, Publisher, PublisherOptions, Receipt, quiet
@@ -36,6 +39,7 @@ _PASSING = frozenset({408, 409, 425, 429})  # and everything from 500 on
 _ENDING = frozenset({401, 403, 404, 405, 410})  # say something about the receiver, not the event
 _LONGEST = 60.0  # seconds between two tries
 _SECRET = "VISTORIA_WEBHOOK_SECRET"
+_Units: TypeAlias = dict[str, deque[int]]  # unit → the numbers of its events, in order
 
 
 class _Manners(NamedTuple):
@@ -102,7 +106,7 @@ class _Webhook:
             before, _ = outbox.counts(edition.key)
             delivery = _Delivery(self.address, self._manners, outbox, advance)
             try:
-                asyncio.run(delivery.run(outbox.waiting(edition.key)))
+                _drive(delivery.run, outbox.waiting(edition.key))
             except BaseExceptionGroup as group:
                 raise first_error(group) from None
             delivered, refused = outbox.counts(edition.key)
@@ -114,6 +118,21 @@ class _Webhook:
         )  # fmt: skip
 
 
+def _drive(run: Callable[[_Units], Awaitable[None]], units: _Units) -> None:
+    """On an event loop: here, or in a thread where one is running already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return anyio.run(run, units)
+    with start_blocking_portal() as portal:  # a notebook
+        future = portal.start_task_soon(run, units)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+
 class _Delivery:
     """Serves many units at once, and of each unit one event at a time."""
 
@@ -123,10 +142,10 @@ class _Delivery:
         self._address, self._manners = address, manners
         self._outbox, self._advance = outbox, advance
         self._ready: asyncio.Queue[str | None] = asyncio.Queue()
-        self._units: dict[str, deque[int]] = {}
+        self._units: _Units = {}
         self._taken_at = time.monotonic()
 
-    async def run(self, units: dict[str, deque[int]]) -> None:
+    async def run(self, units: _Units) -> None:
         """Returns when every event is delivered or refused for good."""
         if not units:
             return
