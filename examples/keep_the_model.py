@@ -49,10 +49,12 @@ def scene(seed: int) -> tuple[bytes, dict[str, object]]:
     return jpeg, asdict(known)
 
 
-def right(labels: "list[dict[str, object]]", truth: dict[str, dict[str, object]]) -> float:
+def right(
+    labels: "list[dict[str, object]]", truth: dict[str, dict[str, object]], fields: list[str]
+) -> float:
     """The share of labels that are true, where a field applies."""
     pairs = [
-        (row[name], truth[Path(str(row["uri"])).name][name]) for row in labels for name in FIELDS
+        (row[name], truth[Path(str(row["uri"])).name][name]) for row in labels for name in fields
     ]
     known = [said == true for said, true in pairs if true is not None]
     return sum(known) / len(known)
@@ -87,8 +89,9 @@ def main(count: int) -> None:
     own = sum(str(row["model_version"]).startswith("student-") for row in rows)
     print(f"answered by the student: {own:,} of {len(rows):,}, so many teacher calls were saved")
     print(f"worth {worth(folder / 'photos', task, own)} with {PAID} as the teacher")
-    print(f"right, teacher alone:  {right(teacher.table().to_pylist(), truth):.3f}")
-    print(f"right, with a student: {right(rows, truth):.3f}")
+    fields = [name for name in FIELDS if name in rows[0]]  # what the student could learn
+    print(f"right, teacher alone:  {right(teacher.table().to_pylist(), truth, fields):.3f}")
+    print(f"right, with a student: {right(rows, truth, fields):.3f}")
     told = json.loads((folder / "student.json").read_text())
     print(f"everything is in {folder}; the student's card has {len(told['fields'])} fields")
 
