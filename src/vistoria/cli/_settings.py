@@ -174,6 +174,9 @@ spending = _all(
           help="What a killed run had asked: ask again, or skip [default: ask]."),
 )  # fmt: skip
 
+everything = _all(source, asking, table, rows, images, running, spending, project)
+"""What a run takes; what else takes it plans or repeats one."""
+
 google = _all(
     _flag("google.project", "--google-project", metavar="ID",
           help="The Google Cloud project that is billed."),

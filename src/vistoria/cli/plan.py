@@ -32,14 +32,7 @@ from vistoria.progress import Display
 
 
 @click.command("plan", cls=Command, help=__doc__)
-@_settings.source
-@_settings.asking
-@_settings.table
-@_settings.rows
-@_settings.images
-@_settings.running
-@_settings.spending
-@_settings.project
+@_settings.everything
 @_settings.only
 @click.option("--pilot", type=click.IntRange(2), metavar="N", help="Ask N observations first.")
 @_settings.display

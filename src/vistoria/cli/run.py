@@ -34,14 +34,7 @@ from vistoria.records import Attempt, Observation
 
 
 @click.command("run", cls=Command, help=__doc__)
-@_settings.source
-@_settings.asking
-@_settings.table
-@_settings.rows
-@_settings.images
-@_settings.running
-@_settings.spending
-@_settings.project
+@_settings.everything
 @_settings.only
 @click.option(
     "--size",

@@ -52,14 +52,7 @@ class _Period(click.ParamType[float]):
 
 
 @click.command("watch", cls=Command, help=__doc__)
-@_settings.source
-@_settings.asking
-@_settings.table
-@_settings.rows
-@_settings.images
-@_settings.running
-@_settings.spending
-@_settings.project
+@_settings.everything
 @click.option(
     "--every", type=_Period(), default="10m", metavar="PERIOD", envvar="VISTORIA_WATCH_EVERY",
     help="From the end of one look to the next, e.g. 30s, 1h, 1d [default: 10m].",

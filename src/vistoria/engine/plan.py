@@ -113,14 +113,7 @@ def make_plan(
     """Brings the manifest up to date and compares it with what the ledger has already."""
     task, unanswerable = answerable(ask.task, ask.model)
     question_id = ask.question(ledger, task)
-    spec = RunSpec(
-        source=source.address,
-        profile=source.profile,
-        selection={k: v for k, v in asdict(selection).items() if v is not None},
-        question_id=question_id,
-        version=version("vistoria"),
-    )
-    run, resumed = ledger.begin(spec, fresh=choice.fresh)
+    run, resumed = ledger.begin(_spec(source, selection, question_id), fresh=choice.fresh)
     ordinals = _scan(ledger, source, selection, emit)
     if choice.only == "failed":
         failed = ordinals[ledger.failed(question_id, choice.reason)[ordinals]]
@@ -169,16 +162,17 @@ def plan_to_come(ledger: Ledger, source: Source, selection: Selection, ask: Ask)
     observations that are brought one by one. The source is not read."""
     task, unanswerable = answerable(ask.task, ask.model)
     question_id = ask.question(ledger, task)
-    spec = RunSpec(
-        source=source.address,
-        profile=source.profile,
-        selection={k: v for k, v in asdict(selection).items() if v is not None},
-        question_id=question_id,
-        version=version("vistoria"),
-    )
-    run, resumed = ledger.begin(spec)
+    run, resumed = ledger.begin(_spec(source, selection, question_id))
     group = Group(task, question_id, np.zeros(0, dtype=np.int64))
     return Plan(run=run, total=0, groups=(group,), unanswerable=unanswerable, resumed=resumed)
+
+
+def _spec(source: Source, selection: Selection, question_id: int) -> RunSpec:
+    chosen = {k: v for k, v in asdict(selection).items() if v is not None}
+    return RunSpec(
+        source=source.address, profile=source.profile, selection=chosen, question_id=question_id,
+        version=version("vistoria"),
+    )  # fmt: skip
 
 
 def _scan(ledger: Ledger, source: Source, selection: Selection, emit: Sink) -> NDArray[np.int64]:
