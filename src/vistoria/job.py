@@ -113,7 +113,7 @@ class Job:
 def open_job(project: Project, task: Task | None = None) -> Job:
     """Opens what the project names; `task` stands in for the project's own. Raises UserError."""
     source, model = opening.open_source(project), opening.open_model(project)
-    limits, run = _limits(project), project.run
+    limits, run = limits_of(project), project.run
     return Job(
         source=source,
         selection=opening.selection(project),
@@ -126,7 +126,7 @@ def open_job(project: Project, task: Task | None = None) -> Job:
     )
 
 
-def _limits(project: Project) -> Limits:
+def limits_of(project: Project) -> Limits:
     """How hard to work and how much to spend; raises ConfigError when that cannot be read."""
     section = project.run
     return Limits(

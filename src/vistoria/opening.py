@@ -11,7 +11,7 @@ from vistoria import registry
 from vistoria.errors import ConfigError
 from vistoria.google_account import GoogleAccount, GoogleSettings
 from vistoria.images import Images
-from vistoria.models import Model
+from vistoria.models import Embedding, Model
 from vistoria.project import Project
 from vistoria.records import ImageForm, ImageRef, ImageSettings, Picture
 from vistoria.sources import Selection, Source, SourceOptions
@@ -95,6 +95,29 @@ def _chosen_google(project: Project) -> GoogleSettings:
         if not project.origin(f"google.{key}").startswith("GOOGLE_")
     }
     return GoogleSettings(**chosen)
+
+
+def open_embedding(project: Project, name: str, options: Mapping[str, Any]) -> Embedding | None:
+    """The embedding model `provider:model`, or `model` alone; None where no provider has one of
+    that name. Raises UnknownName where a provider of such models has no such model."""
+    provider, colon, _ = name.partition(":")
+    if not colon:
+        known = (full for one in registry.names("models") for full in _embeddings(one))
+        name = next((full for full in known if full.partition(":")[2] == name), "")
+        provider = name.partition(":")[0]
+    if provider not in registry.names("models") or not _embeddings(provider):
+        return None
+    module, given = registry.load("models", provider), dict(options)
+    if share := getattr(module, "shared_options", None):
+        given = {**share(_chosen_google(project), given), **given}
+    model: Embedding = module.open_embedding(name.partition(":")[2], given)
+    return model
+
+
+def _embeddings(provider: str) -> tuple[str, ...]:
+    module = registry.load("models", provider)
+    found: tuple[str, ...] = module.embeddings() if hasattr(module, "embeddings") else ()
+    return found
 
 
 def question_settings(project: Project, model: Model) -> Mapping[str, Any]:

@@ -259,15 +259,26 @@ def _anchored(key: str, value: object, folder: Path) -> object:
     if not isinstance(value, str):
         return value
     if key == "model.name":
-        provider, _, file = value.partition(":")
-        return f"{provider}:{folder / file}" if file and (folder / file).is_file() else value
+        return _anchored_model(value, folder)
     is_path = {
         "source.address": not _SCHEME.match(value) or Path(value).is_absolute(),
         "task.name": names_file(value),
         "run.ledger": True,
         "run.prices": True,
+        "model.thresholds": True,
     }.get(key, False)
     return str(folder / Path(value).expanduser()) if is_path else value
+
+
+def _anchored_model(name: str, folder: Path) -> str:
+    """`onnx:FILE` or `cascade:FILE,TEACHER` with the files that are in the folder named fully."""
+    provider, _, rest = name.partition(":")
+    file, comma, teacher = rest.partition(",")
+    if rest and (folder / rest).is_file():
+        return f"{provider}:{folder / rest}"
+    if not comma or not (folder / file).is_file():
+        return name
+    return f"{provider}:{folder / file},{_anchored_model(teacher, folder)}"
 
 
 def _wrong_value(

@@ -145,12 +145,14 @@ class Charge:
 
     `output_tokens`: the most that an answer may have, thinking included. `media_resolution`: how
     finely a picture is sampled, where that can be chosen. `regional`: of an endpoint bound to a
-    region, which some services price higher.
+    region, which some services price higher. `prompted`: the task's text goes along with the
+    picture, and is billed.
     """
 
     output_tokens: int
     media_resolution: str | None = None
     regional: bool = False
+    prompted: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

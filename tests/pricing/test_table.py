@@ -45,6 +45,7 @@ def rates(model: str, when: datetime = WINTER) -> tuple[float, float, float] | N
         ("gemini-3.8-flash", (0.75, 3.75, 0.075), (1.5, 7.5, 0.15)),
         ("gemini-4-argon", (2, 10, 2), (4, 20, 4)),
         ("gemini-4-carbon", (2, 10, 2), (4, 20, 4)),
+        ("gemini-embedding-2", (0.45, 0, 0.45), (0.45, 0, 0.45)),
     ],
 )
 def test_each_model_has_the_price_of_the_day(name: str, winter: object, spring: object) -> None:

@@ -70,6 +70,24 @@ def test_relative_paths_in_the_file_are_relative_to_it(file: Path) -> None:
         assert load_project(file, {}).model.name == meant
 
 
+def test_so_is_the_student_of_a_cascade(file: Path) -> None:
+    folder, flash = file.parent, "gemini:gemini-3.5-flash-lite"
+    (folder / "own.onnx").touch()
+    (folder / "large.onnx").touch()
+    for name, meant in (
+        (f"cascade:own.onnx,{flash}", f"cascade:{folder}/own.onnx,{flash}"),
+        ("cascade:own.onnx,onnx:large.onnx", f"cascade:{folder}/own.onnx,onnx:{folder}/large.onnx"),
+        (f"cascade:gone.onnx,{flash}", f"cascade:gone.onnx,{flash}"),
+        ("probe:own.onnx", f"probe:{folder}/own.onnx"),
+    ):
+        file.write_text(f'[model]\nname = "{name}"\nthresholds = "certified/own.json"\n')
+        project = load_project(file, {})
+        assert project.model.name == meant
+        assert project.model.options == {"thresholds": str(folder / "certified/own.json")}
+    given = load_project(file, {"VISTORIA_MODEL_NAME": f"cascade:own.onnx,{flash}"})
+    assert given.model.name == f"cascade:own.onnx,{flash}", "of the current folder"
+
+
 @pytest.mark.parametrize("address", ["gs://bucket/a", "duckdb:///x.db", "bigquery:x", "/data/x"])
 def test_addresses_with_a_scheme_stay_as_they_are(address: str, tmp_path: Path) -> None:
     path = tmp_path / "vistoria.toml"

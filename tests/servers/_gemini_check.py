@@ -55,9 +55,9 @@ def refused(status: int, answer: dict[str, Any], retry_after: str | None = None)
 def read_call(given: Any, model: str, *, vertex: bool) -> Call:
     """The call; raises RefusedRequest with Google's own answer."""
     if not isinstance(given, dict):
-        _refuse(400, "INVALID_ARGUMENT", "Invalid JSON payload received. Unexpected token.")
-    top = _camel(given, _TOP | {"labels"} if vertex else _TOP, "")
-    config = _camel(top.get("generationConfig") or {}, _CONFIG, "generation_config")
+        refuse(400, "INVALID_ARGUMENT", "Invalid JSON payload received. Unexpected token.")
+    top = camel(given, _TOP | {"labels"} if vertex else _TOP, "")
+    config = camel(top.get("generationConfig") or {}, _CONFIG, "generation_config")
     _check_config(config, model)
     image, text = _parts(top.get("contents"), vertex=vertex)
     resolution = str(config.get("mediaResolution", "MEDIA_RESOLUTION_HIGH")).rsplit("_", 1)[-1]
@@ -73,17 +73,19 @@ def read_call(given: Any, model: str, *, vertex: bool) -> Call:
     )
 
 
-def _refuse(status: int, state: str, message: str) -> NoReturn:
+def refuse(status: int, state: str, message: str) -> NoReturn:
+    """Raises RefusedRequest with an error of Google's form."""
     raise RefusedRequest(refused(*body(status, state, message)))
 
 
-def _camel(given: Mapping[str, Any], known: set[str], where: str) -> dict[str, Any]:
+def camel(given: Mapping[str, Any], known: set[str], where: str) -> dict[str, Any]:
+    """The same with keys in camel case; an unknown one is refused."""
     named: dict[str, Any] = {}
     for key, value in given.items():
         name = re.sub(r"_(\w)", lambda m: m[1].upper(), key)
         if name not in known:
             at = f" at '{where}'" if where else ""
-            _refuse(
+            refuse(
                 400,
                 "INVALID_ARGUMENT",
                 f'Invalid JSON payload received. Unknown name "{key}"{at}: Cannot find field.',
@@ -93,64 +95,66 @@ def _camel(given: Mapping[str, Any], known: set[str], where: str) -> dict[str, A
 
 
 def _check_config(config: Mapping[str, Any], model: str) -> None:
-    thinking = _camel(
+    thinking = camel(
         config.get("thinkingConfig") or {},
         {"thinkingLevel", "thinkingBudget", "includeThoughts"},
         "generation_config.thinking_config",
     )
     if len(thinking) > 1:
-        _refuse(400, "INVALID_ARGUMENT", "You can only set only one of thinking budget and level.")
+        refuse(400, "INVALID_ARGUMENT", "You can only set only one of thinking budget and level.")
     level = str(thinking.get("thinkingLevel", "")).upper()
     if level == "MINIMAL" and _NO_MINIMAL.match(model):
         message = "Thinking level MINIMAL is not supported for this model."
-        _refuse(400, "INVALID_ARGUMENT", message)
+        refuse(400, "INVALID_ARGUMENT", message)
     if level and model.startswith("gemini-2"):
         message = "Thinking level is not supported for this model."
-        _refuse(400, "INVALID_ARGUMENT", message)
+        refuse(400, "INVALID_ARGUMENT", message)
     schema = config.get("responseJsonSchema")
     if schema is not None and config.get("responseMimeType") != "application/json":
         message = "response_json_schema needs response_mime_type application/json."
-        _refuse(400, "INVALID_ARGUMENT", message)
+        refuse(400, "INVALID_ARGUMENT", message)
 
 
 def _parts(contents: Any, *, vertex: bool) -> tuple[str, str]:
     """The picture's key and all text."""
     if not contents:
         message = "* GenerateContentRequest.contents: contents is not specified\n"
-        _refuse(400, "INVALID_ARGUMENT", message)
+        refuse(400, "INVALID_ARGUMENT", message)
     assert contents[-1].get("role", "user") == "user"
     image, texts = "", []
     for part in contents[-1]["parts"]:
-        named = _camel(part, _PART, "contents[0].parts[0]")
+        named = camel(part, _PART, "contents[0].parts[0]")
         if "text" in named:
             texts.append(named["text"])
         elif "inlineData" in named:
-            image = _inline(named["inlineData"])
+            image = image_key(inline_data(named["inlineData"])[1])
         elif "fileData" in named:
-            image = _file(named["fileData"], vertex=vertex)
+            image = file_uri(named["fileData"], vertex=vertex)[0]
     return image, "".join(texts)
 
 
-def _inline(given: Mapping[str, Any]) -> str:
-    inline = _camel(given, {"mimeType", "data", "displayName"}, "inline_data")
+def inline_data(given: Mapping[str, Any]) -> tuple[str, bytes]:
+    """The MIME type and bytes of a picture by value."""
+    inline = camel(given, {"mimeType", "data", "displayName"}, "inline_data")
     try:
         text = inline["data"].translate(str.maketrans("-_", "+/"))
         data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error:
         message = "Invalid value at 'inline_data.data' (TYPE_BYTES), Base64 decoding failed"
-        _refuse(400, "INVALID_ARGUMENT", message)
+        refuse(400, "INVALID_ARGUMENT", message)
     if not inline.get("mimeType", "").startswith("image/") or not data.startswith(_MAGIC):
         raise RefusedRequest(refused(*BODIES["bad_image"]))
     if len(data) > _INLINE_LIMIT:
-        _refuse(400, "INVALID_ARGUMENT", "Request payload size exceeds the limit.")
-    return image_key(data)
+        refuse(400, "INVALID_ARGUMENT", "Request payload size exceeds the limit.")
+    return inline["mimeType"], data
 
 
-def _file(given: Mapping[str, Any], *, vertex: bool) -> str:
-    file = _camel(given, {"mimeType", "fileUri", "displayName"}, "file_data")
+def file_uri(given: Mapping[str, Any], *, vertex: bool) -> tuple[str, str]:
+    """The address and MIME type of a picture by reference."""
+    file = camel(given, {"mimeType", "fileUri", "displayName"}, "file_data")
     uri = str(file.get("fileUri"))
     if not vertex or not uri.startswith(("gs://", "https://")):
-        _refuse(400, "INVALID_ARGUMENT", f"Invalid or unsupported file uri: {uri}")
+        refuse(400, "INVALID_ARGUMENT", f"Invalid or unsupported file uri: {uri}")
     if not file.get("mimeType"):
-        _refuse(400, "INVALID_ARGUMENT", "Unable to submit request because mimeType is missing.")
-    return uri
+        refuse(400, "INVALID_ARGUMENT", "Unable to submit request because mimeType is missing.")
+    return uri, str(file["mimeType"])

@@ -1,24 +1,29 @@
 """Gemini by REST, as Vertex AI and as the Developer API: `python -m tests.servers.gemini`.
 
 Faults, besides "reset", "cut", "slow" and "proxy": Google's error bodies by their names in
-`_google_bodies`, and answers by their names in `_ODD` and `_odd_parts`; "malformed".
+`_google_bodies`, and answers by their names in `_ODD` and `_odd_parts`; "malformed"; "short": an
+embedding of half the dimensions.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from aiohttp import web
 
 from tests.servers._gemini_check import read_call, refused
+from tests.servers._gemini_embed import MODELS as EMBEDDING_MODELS
+from tests.servers._gemini_embed import Look, embedding, read_embed_call
 from tests.servers._google_bodies import BODIES, body
 from tests.servers._model import Behaviour, Call, Fault, ModelServer, RefusedRequest, run_alone
 from tests.servers.token import TokenServer
 
-_DEVELOPER = re.compile(r"/v1(?:alpha|beta)?/models/(?P<model>[^/]+):generateContent")
+_METHOD = r":(?P<method>generateContent|embedContent)"
+_DEVELOPER = re.compile(r"/v1(?:alpha|beta)?/models/(?P<model>[^/:]+)" + _METHOD)
 _VERTEX = re.compile(
     r"/v1(?:beta1)?/(?:projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/)?"
-    r"(?:publishers/google/models|endpoints)/(?P<model>[^/]+):generateContent"
+    r"(?:publishers/google/models|endpoints)/(?P<model>[^/:]+)" + _METHOD
 )
 KEY = "AIza-a-key"
 MODELS = frozenset(
@@ -50,7 +55,8 @@ _ODD: Mapping[str, dict[str, Any]] = {
 class GeminiServer(ModelServer):
     """Takes `KEY`, and on Vertex AI's paths the tokens of a TokenServer.
 
-    `version`: the model version that answers claim; None for the model asked for.
+    `version`: the model version that answers claim; None for the model asked for. `objects`: what
+    is behind gs:// addresses, for embeddings; `metered`: embeddings tell what they were billed.
     """
 
     def __init__(
@@ -64,6 +70,8 @@ class GeminiServer(ModelServer):
         """Without `tokens` any token is taken."""
         super().__init__(behaviour, record=record, port=port)
         self.version: str | None = None
+        self.objects: Look = lambda uri: None
+        self.metered = True
         self._tokens = tokens
 
     def read(self, request: web.Request, body: Any) -> Call:
@@ -72,9 +80,11 @@ class GeminiServer(ModelServer):
         if path is None:
             raise RefusedRequest(web.Response(status=404, text="<html>Not Found</html>"))
         self._check_sign_in(request, vertex=vertex)
-        model = path["model"]
-        if model not in MODELS:
-            raise RefusedRequest(refused(*_unknown(request.path, model, vertex=vertex)))
+        model, method = path["model"], path["method"]
+        if model not in (MODELS if method == "generateContent" else EMBEDDING_MODELS):
+            raise RefusedRequest(refused(*_unknown(request.path, model, method, vertex=vertex)))
+        if method == "embedContent":
+            return read_embed_call(body, model, self.objects, vertex=vertex)
         return read_call(body, model, vertex=vertex)
 
     def _check_sign_in(self, request: web.Request, *, vertex: bool) -> None:
@@ -87,7 +97,22 @@ class GeminiServer(ModelServer):
             raise RefusedRequest(refused(*BODIES["token_expired"]))
 
     def reply(self, call: Call, text: str) -> web.Response:
+        if "dimensions" in call.context:
+            return self._embedded(call)
         return self._candidate(call, [{"text": text}])
+
+    def _embedded(self, call: Call) -> web.Response:
+        answer: dict[str, Any] = {"embedding": {"values": embedding(call)}}
+        tokens = cast("int", call.context["input_tokens"])
+        self.tokens.update(input=tokens)
+        self.billed[call.image] += 1
+        if self.metered:
+            details = [{"modality": "IMAGE", "tokenCount": tokens}]
+            answer["usageMetadata"] = {
+                "promptTokenCount": tokens, "totalTokenCount": tokens,
+                "promptTokensDetails": details,
+            }  # fmt: skip
+        return web.json_response(answer)
 
     def too_fast(self, fault: Fault) -> web.Response:
         return refused(*BODIES["exhausted"], retry_after=fault.retry_after)
@@ -97,6 +122,9 @@ class GeminiServer(ModelServer):
             return refused(*BODIES[fault.kind], retry_after=fault.retry_after)
         if fault.kind in _ODD:
             return self._bill(call, 0, _ODD[fault.kind], answered=False)
+        if fault.kind == "short":
+            half = {**call.context, "dimensions": call.context["dimensions"] // 2}
+            return self._embedded(replace(call, context=half))
         if fault.kind == "malformed":
             return web.json_response({"candidates": "none"})
         text = self.text(call)
@@ -153,9 +181,9 @@ def _odd_parts(text: str) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _unknown(path: str, model: str, *, vertex: bool) -> tuple[int, dict[str, Any]]:
+def _unknown(path: str, model: str, method: str, *, vertex: bool) -> tuple[int, dict[str, Any]]:
     if vertex:
-        resource = path.split("/", 2)[2].removesuffix(":generateContent")
+        resource = path.split("/", 2)[2].removesuffix(f":{method}")
         message = (
             f"Publisher Model `{resource}` was not found or your project does not have access to "
             "it. Please ensure you are using a valid model version. For more information, see: "
@@ -164,7 +192,7 @@ def _unknown(path: str, model: str, *, vertex: bool) -> tuple[int, dict[str, Any
     else:
         message = (
             f"models/{model} is not found for API version v1beta, or is not supported for "
-            "generateContent. Call ListModels to see the list of available models."
+            f"{method}. Call ListModels to see the list of available models."
         )
     return body(404, "NOT_FOUND", message)
 

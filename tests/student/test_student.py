@@ -14,6 +14,7 @@ from tests.student.shapes import COLOURS, MARKS, TASK, review
 from vistoria.errors import ConfigError, UserError
 from vistoria.models.onnx import open_model
 from vistoria.records import Answer, ImageForm, Picture
+from vistoria.student.backbone import Backbone
 from vistoria.student.dataset import Shares, gather, locked_marks, mark
 from vistoria.student.measure import answers_of
 from vistoria.student.showcase import keep_the_model
@@ -145,6 +146,7 @@ def test_the_file_answers_as_training_did(student: Student, written: Path, label
     names = [one.name for one in session.get_outputs()]
     batch = np.stack([p.pixels for p in pictures if p.pixels is not None])
     outputs = dict(zip(names, session.run(names, {"image": batch}), strict=True))
+    assert isinstance(student.backbone, Backbone)
     vectors = student.backbone.run(batch)
     task = TASK.only(["colour", "dark", "marks", "level"])
     replies = open_model(str(written), {}).answer(task, pictures)

@@ -5,12 +5,14 @@ field on the features of a frozen backbone. Samples drawn for certification or c
 learned from. Writes one ONNX file, which runs as --model onnx:FILE, and beside it a card (.md,
 .json) and the labels that the student doubts (.suspects.csv). Text and boxes stay with the teacher.
 
-BACKBONE is "street" (bundled; it knows drawn streets), an ONNX image encoder, or hub:OWNER/NAME.
+BACKBONE is "street" (bundled; it knows drawn streets), an ONNX image encoder, hub:OWNER/NAME, or
+gemini-embedding-2, a service that is paid for each photo, within --budget, and never twice.
 
 Examples:
     vistoria train
     vistoria train --run 3 --out poles.onnx --fields material,leaning
     vistoria train --backbone hub:onnx-community/siglip2-base-patch16-224-ONNX --int8
+    vistoria train --backbone gemini-embedding-2 -b dimensions=1536 --budget "2 USD"
 """
 
 import json
@@ -20,11 +22,11 @@ from typing import Any
 
 import click
 
-from vistoria import opening
 from vistoria.cli import _settings
 from vistoria.cli._command import Command
-from vistoria.cli._student import fields, pairs, progress, share, task_of
+from vistoria.cli._student import fields, progress, share, task_of
 from vistoria.cli._talk import as_json, note, put_json, put_table, quiet, warnings_shown
+from vistoria.cli._vision import open_vision
 from vistoria.errors import UserError
 from vistoria.ledger import Ledger
 from vistoria.result import shown
@@ -38,22 +40,23 @@ from vistoria.result import shown
     "--backbone", default="street", metavar="BACKBONE", help="What sees [default: street]."
 )
 @click.option("-b", "--backbone-option", "options", multiple=True, metavar="KEY=VALUE",
-              help="An option of an image encoder, e.g. output=pooler_output.")  # fmt: skip
+              help="An option of an encoder or a service, e.g. output=pooler_output.")  # fmt: skip
 @click.option("--int8", is_flag=True, help="Write the backbone in 8 bits, and measure the loss.")
 @click.option("--seed", type=int, default=0, metavar="N", help="Another division of the rows.")
 @click.option("--suspects", type=int, default=200, metavar="N", help="Doubtful labels to list.")
 @_settings.task
 @fields
+@_settings.spending
 @_settings.ledger
 @_settings.project
+@click.option("--yes", is_flag=True, envvar="VISTORIA_YES", help="Do not ask before it costs.")
+@_settings.display
 @quiet
 @as_json
 @click.pass_context
 def command(context: click.Context, /, as_json: bool, **given: Any) -> None:
     """See the top of this file."""
-    from vistoria.student.backbones import open_backbone  # noqa: PLC0415 - heavy
-    from vistoria.student.dataset import Shares  # noqa: PLC0415
-    from vistoria.student.embedding import Vision  # noqa: PLC0415
+    from vistoria.student.dataset import Shares  # noqa: PLC0415 - heavy
     from vistoria.student.student import Settings, train_student  # noqa: PLC0415
 
     project = _settings.load(context)
@@ -66,10 +69,9 @@ def command(context: click.Context, /, as_json: bool, **given: Any) -> None:
     with warnings_shown(), Ledger(project.run.ledger, create=False) as ledger:
         run = ledger.run(given["number"])
         task = task_of(project, ledger, run, given["fields"])
-        backbone = open_backbone(given["backbone"], pairs(given["options"]))
+        vision = open_vision(project, run, given)
         note("run", f"{run.run_id}: task {run.task}, labelled by {run.model}")
-        note("backbone", f"{backbone.name} {backbone.version}")
-        vision = Vision(backbone, opening.open_images(project), project.run.ledger.parent)
+        note("backbone", f"{vision.backbone.name} {vision.backbone.version}")
         student = train_student(
             ledger, run, task, vision, settings, name=out.stem, listen=progress()
         )
@@ -83,7 +85,13 @@ def command(context: click.Context, /, as_json: bool, **given: Any) -> None:
         note("not learned", f"{name}: {why}", fg="yellow")
     note("student", f"{shown(written.path)}; card {shown(written.card)}")
     note("suspicious", f"{document['suspects']:,} labels in {shown(written.suspects)}")
-    note("next", f"vistoria cascade {shown(written.path)} --teacher {run.model}")
+    note("next", _next(document, shown(written.path), run.model))
+
+
+def _next(document: Mapping[str, Any], student: str, teacher: str) -> str:
+    if "embedding" in document["backbone"]:
+        return f"vistoria run --model probe:{student}"
+    return f"vistoria cascade {student} --teacher {teacher}"
 
 
 _COLUMNS = ("field", "learned from", "agreement", "accuracy", "ECE", "sure from")

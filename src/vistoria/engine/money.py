@@ -119,8 +119,9 @@ class Tab:
             return None
         written = sum(_WRITTEN[one.kind] for one in task.fields)
         most = self._charge.output_tokens
+        usual = text_tokens(_text(task)).expected if self._charge.prompted else 0
         return (
-            TokenRange(text_tokens(_text(task)).expected, self._text_tokens(task)),
+            TokenRange(usual, self._text_tokens(task)),
             picture,
             TokenRange(min(written, most), most),
         )
@@ -149,6 +150,8 @@ class Tab:
         return spent(usage, self._paid[1])
 
     def _text_tokens(self, task: Task) -> int:
+        if self._charge is not None and not self._charge.prompted:
+            return 0
         known = self._text.get(task.fingerprint)
         if known is None:
             known = self._text[task.fingerprint] = text_tokens(_text(task)).worst

@@ -11,7 +11,11 @@ Google's may also define
 
     def shared_options(google: GoogleSettings, given: Mapping[str, Any]) -> dict[str, Any]
 
-what the project's `[google]` table comes to as options; those given in `[model]` stand above.
+what the project's `[google]` table comes to as options; those given in `[model]` stand above. One
+that turns pictures into numbers, too, defines
+
+    def open_embedding(name: str, options: Mapping[str, Any]) -> Embedding
+    def embeddings() -> tuple[str, ...]   # e.g. ("gemini:gemini-embedding-2",)
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +23,7 @@ from typing import Any, Protocol
 
 from vistoria.errors import ObservationError
 from vistoria.models._batch import Batches, BatchJob, BatchResult, BatchRow, BatchState
+from vistoria.models._embedding import Embedding, Vector
 from vistoria.records import Capabilities, Observation, Picture, Reply
 from vistoria.task import Task
 
@@ -31,7 +36,9 @@ __all__ = [
     "Batching",
     "Blocking",
     "Cascading",
+    "Embedding",
     "Model",
+    "Vector",
 ]
 
 

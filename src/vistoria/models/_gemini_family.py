@@ -31,6 +31,22 @@ class Retired:
     until: date | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingFacts:
+    """A model that turns pictures into numbers: from `least` to `most` of them, `usual` unless
+    said."""
+
+    name: str
+    least: int
+    most: int
+    usual: int
+
+
+def embedding_facts() -> dict[str, EmbeddingFacts]:
+    """The embedding models that take pictures, by name."""
+    return {entry["name"]: EmbeddingFacts(**entry) for entry in _facts()["embedding"]}
+
+
 def family(name: str) -> Family:
     """The facts of a model, by its plain name; those of the newest if it is not known."""
     known = (Family(**entry) for entry in _facts()["family"])

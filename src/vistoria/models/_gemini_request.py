@@ -16,6 +16,17 @@ def _mime_type(suffix: str) -> str:
     return mimetypes.guess_type(f"a.{suffix}")[0] or "image/jpeg"
 
 
+def image_part(picture: Picture) -> tuple[bytes, ...]:
+    """The part of a content that holds a picture, by value if its bytes are here, else by
+    reference; in pieces, so that it is copied once."""
+    mime_type = picture.mime_type or _mime_type(picture.uri.rpartition(".")[2])
+    if picture.data is None:
+        image = {"fileData": {"mimeType": mime_type, "fileUri": picture.uri}}
+        return (json.dumps(image).encode(),)
+    data = b2a_base64(picture.data, newline=False)
+    return b'{"inlineData":{"mimeType":"%s","data":"' % mime_type.encode(), data, b'"}}'
+
+
 class Request:
     """Makes the bodies of requests under one group of settings."""
 
@@ -40,18 +51,11 @@ class Request:
         self._head = b""
 
     def encoded(self, task: Task, picture: Picture, correction: str | None) -> bytes:
-        """The body for one picture, by value if its bytes are here, else by reference."""
+        """The body for one picture."""
         if task is not self._task:
             self._task, self._head = task, self._encoded_head(task)
-        mime_type = picture.mime_type or _mime_type(picture.uri.rpartition(".")[2])
         # Prompt first and picture last, so that Google's prompt cache can serve the prompt.
-        if picture.data is None:
-            image = {"fileData": {"mimeType": mime_type, "fileUri": picture.uri}}
-            parts = [self._head, json.dumps(image).encode()]
-        else:
-            data = b2a_base64(picture.data, newline=False)
-            opening = b'{"inlineData":{"mimeType":"%s","data":"' % mime_type.encode()
-            parts = [self._head, opening, data, b'"}}']
+        parts = [self._head, *image_part(picture)]
         if correction is not None:
             parts += (b",", json.dumps({"text": correction}).encode())
         parts.append(b"]}]}")

@@ -69,13 +69,13 @@ def shared_options(google: GoogleSettings, given: Mapping[str, Any]) -> dict[str
     return {name: value for name, value in shared.items() if value is not None}
 
 
-def find_service(model: str, access: Access) -> Service:
+def find_service(model: str, access: Access, method: str = "generateContent") -> Service:
     """The service for a model, named plainly or by its resource; raises ConfigError."""
     if _on_vertex(model, access):
-        return _vertex(model, access)
+        return _vertex(model, access, method)
     if access.project or access.location or access.impersonate:
         raise ConfigError("`project` and `location` mean Vertex AI, but vertex = false was set")
-    return _developer(model, access)
+    return _developer(model, access, method)
 
 
 def _on_vertex(model: str, access: Access) -> bool:
@@ -114,7 +114,7 @@ def _plain(model: str) -> str:
     return name
 
 
-def _developer(model: str, access: Access) -> Service:
+def _developer(model: str, access: Access, method: str) -> Service:
     key = access.api_key or _key_of_environment()
     if not key:
         raise ConfigError(
@@ -123,10 +123,10 @@ def _developer(model: str, access: Access) -> Service:
         )
     base = _base(access, "GOOGLE_GEMINI_BASE_URL", "https://generativelanguage.googleapis.com")
     # It reads only files uploaded to itself, so nothing goes by reference.
-    return _Keyed(f"{base}/v1beta/models/{_plain(model)}:generateContent", key, frozenset())
+    return _Keyed(f"{base}/v1beta/models/{_plain(model)}:{method}", key, frozenset())
 
 
-def _vertex(model: str, access: Access) -> Service:
+def _vertex(model: str, access: Access, method: str) -> Service:
     project = access.project or os.environ.get("GOOGLE_CLOUD_PROJECT") or None
     location = access.location or os.environ.get("GOOGLE_CLOUD_LOCATION") or "global"
     if access.api_key and (access.project or access.location):
@@ -144,8 +144,9 @@ def _vertex(model: str, access: Access) -> Service:
     host = "aiplatform.googleapis.com" if key else _host(location)
     base = _base(access, "GOOGLE_VERTEX_BASE_URL", f"https://{host}") + "/v1"
     if key:
-        return _Keyed(f"{base}/{path}:generateContent", key, frozenset({"gs"}))
-    return _Vertex(base, path, location, project, access.impersonate)
+        return _Keyed(f"{base}/{path}:{method}", key, frozenset({"gs"}))
+    account = GoogleAccount(GoogleSettings(project=project, impersonate=access.impersonate))
+    return _Vertex(base, f"{path}:{method}", location, project, account)
 
 
 class _Vertex:
@@ -156,17 +157,17 @@ class _Vertex:
     batch = True
 
     def __init__(
-        self, base: str, path: str, location: str, project: str | None, impersonate: str | None
+        self, base: str, path: str, location: str, project: str | None, account: GoogleAccount
     ) -> None:
         self.account = f"{base} {project or ''} {location}"
         self.regional = location != "global"
         self._base, self._path, self._location = base, path, location
-        self._credentials = GoogleAccount(GoogleSettings(project=project, impersonate=impersonate))
+        self._credentials = account
         self._url: str | None = None
 
     async def target(self) -> Target:
         if self._url is None:
-            self._url = f"{self._base}/{await self._resource()}:generateContent"
+            self._url = f"{self._base}/{await self._resource()}"
         return Target(self._url, await self._credentials.headers())
 
     async def _resource(self) -> str:

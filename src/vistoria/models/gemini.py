@@ -21,13 +21,17 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field as Setting
 
-from vistoria.errors import ConfigError, ObservationError, TransientError
+from vistoria.errors import ConfigError, ObservationError
+from vistoria.models import Embedding
 from vistoria.models._batch import Batches
 from vistoria.models._gemini_batch import GeminiBatches
+from vistoria.models._gemini_call import call
+from vistoria.models._gemini_embedding import open_gemini_embedding
 from vistoria.models._gemini_family import (
     Family,
     batch_limits,
     default_model,
+    embedding_facts,
     family,
     listed_models,
 )
@@ -37,13 +41,20 @@ from vistoria.models._gemini_service import Access, find_service, shared_options
 from vistoria.models._gemini_staging import Files, Staging
 from vistoria.models._gemini_tables import Tables
 from vistoria.models._gemini_tuned import tuned_model
-from vistoria.models._google_errors import google_error
 from vistoria.models._http import Http
 from vistoria.models._options import Options, read_options
 from vistoria.records import BatchLimits, Capabilities, Charge, ImageForm, Picture, Reply
 from vistoria.task import Task
 
-__all__ = ["Gemini", "GeminiOptions", "listing", "open_model", "shared_options"]
+__all__ = [
+    "Gemini",
+    "GeminiOptions",
+    "embeddings",
+    "listing",
+    "open_embedding",
+    "open_model",
+    "shared_options",
+]
 
 _Level: TypeAlias = Literal["minimal", "low", "medium", "high"]
 
@@ -84,12 +95,27 @@ class GeminiOptions(Options):
 
 def open_model(name: str, options: Mapping[str, Any]) -> "Gemini":
     """The model; raises UnknownName, ConfigError or MissingExtra."""
+    if name in embedding_facts():
+        raise ConfigError(
+            f"{name} turns pictures into numbers and answers nothing by itself; teach it with "
+            f"`vistoria train --backbone {name}`, and run --model probe:student.onnx"
+        )
     return Gemini(name or default_model(), read_options(GeminiOptions, options, "gemini"))
 
 
 def listing() -> tuple[str, ...]:
     """Models that suit the labelling of pictures, the cheapest first; others may be named too."""
     return tuple(f"gemini:{name}" for name in listed_models())
+
+
+def open_embedding(name: str, options: Mapping[str, Any]) -> Embedding:
+    """An embedding model; raises UnknownName, ConfigError or MissingExtra."""
+    return open_gemini_embedding(name, options)
+
+
+def embeddings() -> tuple[str, ...]:
+    """The embedding models that take pictures."""
+    return tuple(f"gemini:{name}" for name in embedding_facts())
 
 
 class Gemini:
@@ -144,18 +170,10 @@ class Gemini:
         """One outcome for the one picture; see `vistoria.models.Model`."""
         (picture,) = pictures
         body = self._request.encoded(task, picture, correction)
-        url, headers = await self._service.target()
-        answer = await self._http.post(url, headers, body)
-        if answer.status == 200:
-            return (read_reply(answer.body, self._plain),)
-        if answer.status == 401 and self._service.refused(headers):
-            raise TransientError("Google refused a token before its time; fetching another")
-        error = google_error(
-            answer, model=self._plain, uri=picture.uri, by_reference=picture.data is None
-        )
-        if isinstance(error, ObservationError):
-            return (error,)
-        raise error
+        answer = await call(self._service, self._http, body, model=self._plain, picture=picture)
+        if isinstance(answer, ObservationError):
+            return (answer,)
+        return (read_reply(answer, self._plain),)
 
     def batches(self) -> Batches:
         """Batch jobs of this model; raises ConfigError without the option `staging`."""

@@ -7,7 +7,6 @@ one tensor per head, and says so in its metadata under the key `vistoria`, as JS
 `vistoria train` writes as format 2, are in `_onnx_heads`.
 """
 
-import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -17,14 +16,14 @@ from typing import Any
 
 import anyio.to_thread
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from vistoria.errors import ConfigError, ObservationError
-from vistoria.models._onnx_heads import Column, Head, check_choices, columns_of, read_head
+from vistoria.models._onnx_graph import graph_of
+from vistoria.models._onnx_heads import Head
 from vistoria.models._options import Options, read_options
-from vistoria.records import Capabilities, ImageForm, Picture, Reply, Value
-from vistoria.task import Field, Task
+from vistoria.records import Capabilities, ImageForm, Picture, Reply
+from vistoria.task import Task
 
 __all__ = ["OnnxModel", "listing", "open_model"]
 
@@ -57,28 +56,19 @@ class OnnxModel:
     def __init__(self, name: str, graph: bytes) -> None:
         """Loads `graph`; raises ConfigError when it is no ONNX file with our metadata."""
         self.name = f"onnx:{name}"
-        options = ort.SessionOptions()
-        # Calls come from as many threads as there are cores: more inside each only gets in the way.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(graph, options, ["CPUExecutionProvider"])
-            meta = json.loads(self._session.get_modelmeta().custom_metadata_map["vistoria"])
-            size, version = meta["input"], meta["version"]
-            if "features" in size:
-                raise ConfigError(f"it takes features of {size['features']!r}, not pictures")
-            self._heads = {head["name"]: read_head(head) for head in meta["heads"]}
-        except KeyError as error:
+        self._graph = graph_of(self.name, graph)
+        size = self._graph.input
+        if "embedding" in size:
             raise ConfigError(
-                f"{self.name!r} lacks {error} in its metadata; `vistoria models` and the "
-                "docstring of vistoria.models.onnx say what a file must hold"
-            ) from error
-        except Exception as error:
-            raise ConfigError(f"{self.name!r} is not an ONNX model that loads: {error}") from error
-        self._input = self._session.get_inputs()[0].name
-        self.version = f"{meta['name']}-{version}"
+                f"{name} takes the numbers of {size['embedding']['model']}, not pictures: run it "
+                f"with --model probe:{name}. A cascade needs a student that computes here, such as "
+                "one of `vistoria train --backbone street`"
+            )
+        if not {"width", "height"} <= set(size):
+            raise ConfigError(f"{self.name!r} does not say the size of its input in its metadata")
+        self.version = self._graph.version
         """Name and version of the graph, as its answers bear it."""
-        self.settings: Mapping[str, Any] = {"version": version}
+        self.settings: Mapping[str, Any] = {"version": self._graph.number}
         self.capabilities = Capabilities(
             image=ImageForm(kind="pixels", width=size["width"], height=size["height"]),
             batch_size=_BATCH,
@@ -88,31 +78,23 @@ class OnnxModel:
         )
         self._frame = (size["height"], size["width"], 3)
         self._here = threading.local()
-        self._readers: dict[str, tuple[Column, ...]] = {}
 
     @property
     def heads(self) -> tuple[Head, ...]:
         """The questions that the graph answers."""
-        return tuple(self._heads.values())
+        return tuple(self._graph.heads.values())
 
     @property
     def tolerances(self) -> Mapping[str, float]:
         """Field → error of a number that still counts as the same."""
-        return {head.name: head.tolerance for head in self._heads.values()}
+        return {head.name: head.tolerance for head in self.heads}
 
     def unanswerable(self, task: Task) -> tuple[str, ...]:
         """Fields without a trained head of that name and a fitting kind.
 
         Raises UserError where a student was taught other choices than the task has.
         """
-        for field in task.fields:
-            if self._fits(field):
-                check_choices(field, self._heads[field.name])
-        return tuple(f.name for f in task.fields if not self._fits(f))
-
-    def _fits(self, field: Field) -> bool:
-        head = self._heads.get(field.name)
-        return head is not None and head.trained and head.kind == field.kind
+        return self._graph.unanswerable(task)
 
     async def ask(
         self, task: Task, pictures: Sequence[Picture], *, correction: str | None = None
@@ -123,23 +105,8 @@ class OnnxModel:
 
     def answer(self, task: Task, pictures: Sequence[Picture]) -> Sequence[Reply]:
         """The same in the calling thread."""
-        reader = self._readers.get(task.fingerprint)
-        if reader is None:
-            reader = self._readers[task.fingerprint] = columns_of(task.fields, self._heads)
         frames = [p.pixels for p in pictures if p.pixels is not None]
-        batch = np.stack(frames, out=self._space(len(frames)))
-        outputs = self._session.run([column.head.name for column in reader], {self._input: batch})
-        answers: list[dict[str, Value]] = [{} for _ in pictures]
-        confidences: list[dict[str, float]] = [{} for _ in pictures]
-        for column, output in zip(reader, outputs, strict=True):
-            name = column.field.name
-            for i, (value, sure) in enumerate(zip(*column.read(output), strict=True)):
-                answers[i][name] = value
-                confidences[i][name] = sure
-        return [
-            Reply(answer=answer, model_version=self.version, confidence=confidence)
-            for answer, confidence in zip(answers, confidences, strict=True)
-        ]
+        return self._graph.replies(task, np.stack(frames, out=self._space(len(frames))))
 
     def _space(self, count: int) -> NDArray[np.uint8]:
         """Room for so many frames, kept for each thread: fresh pages cost more than the copy."""

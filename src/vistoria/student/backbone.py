@@ -2,11 +2,13 @@
 
 Every backbone is one ONNX graph that takes uint8 RGB (N, height, width, 3) and returns float32
 (N, dimensions); the same graph serves training and goes into the exported student, so that both
-see exactly the same numbers. The exception is an embedding model behind a service (`Embedder`).
+see exactly the same numbers. The exception is an embedding model behind a service
+(`EmbeddingModel`): then the student holds its heads only.
 """
 
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from vistoria.errors import ConfigError
 from vistoria.records import ImageForm, Picture
 
-__all__ = ["EMBEDDING", "IMAGE", "Backbone", "Embedder", "Floats"]
+__all__ = ["EMBEDDING", "IMAGE", "Backbone", "Embedder", "EmbeddingModel", "Floats"]
 
 IMAGE, EMBEDDING = "image", "embedding"
 Floats = NDArray[np.float32]
@@ -59,6 +61,11 @@ class Backbone:
         return ImageForm(kind="pixels", width=self.width, height=self.height)
 
     @property
+    def taken(self) -> Mapping[str, Any]:
+        """What a student on it takes, for its metadata."""
+        return {"width": self.width, "height": self.height}
+
+    @property
     def dimensions(self) -> int:
         """Numbers per picture."""
         black = np.zeros((1, self.height, self.width, 3), np.uint8)
@@ -79,6 +86,21 @@ class Backbone:
         if known is None:
             known = self._sessions.session = open_session(self.graph, self.name)
         return known
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """A model behind a service, `provider:model`, that gives `dimensions` numbers per picture."""
+
+    name: str
+    version: str
+    dimensions: int
+
+    @property
+    def taken(self) -> Mapping[str, Any]:
+        """What a student on it takes, for its metadata."""
+        about = {"model": self.name, "version": self.version, "dimensions": self.dimensions}
+        return {"embedding": about}
 
 
 def open_session(graph: bytes, name: str, threads: int = 1) -> Any:

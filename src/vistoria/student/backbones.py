@@ -9,15 +9,15 @@ from vistoria.student.backbone import Backbone
 
 __all__ = ["KINDS", "open_backbone"]
 
-KINDS = ("street", "FILE.onnx", "hub:OWNER/NAME[@REVISION]")
+KINDS = ("street", "FILE.onnx", "hub:OWNER/NAME[@REVISION]", "gemini-embedding-2")
 
 
 def open_backbone(name: str, options: Mapping[str, Any] | None = None) -> Backbone:
     """The backbone of that name. `options`: of an image encoder, see `encoder.EncoderOptions`.
 
     "street": the bundled model's features. "FILE.onnx": an image encoder, or a graph in the form
-    of `onnx:` such as an earlier student. "hub:OWNER/NAME": from a hub of models, once. Raises
-    UnknownName or ConfigError.
+    of `onnx:` such as an earlier student. "hub:OWNER/NAME": from a hub of models, once. Those of a
+    service are opened by `vistoria.opening.open_embedding`. Raises UnknownName or ConfigError.
     """
     from vistoria.student import street  # noqa: PLC0415 - `onnx` only when there is work
 

@@ -27,7 +27,7 @@ def card_document(
         "teacher": {"model": rows.teacher_name, "versions": list(rows.teacher_versions)},
         "backbone": {
             "name": student.backbone.name, "version": student.backbone.version,
-            "width": student.backbone.width, "height": student.backbone.height,
+            **student.backbone.taken,
             "dimensions": int(student.embedded.vectors.shape[1]),
         },
         "rows": {
@@ -39,6 +39,7 @@ def card_document(
         "cost": {
             "teacher_labels": format_money(student.spent.money),
             "teacher_requests": student.spent.requests,
+            "embedding": format_money(student.embedded.spent.money),
             "seconds_to_train": round(student.seconds, 1),
         },
         "abstain_target": student.settings.abstain,
@@ -76,11 +77,7 @@ def _head(card: Mapping[str, Any]) -> Iterator[str]:
     yield f"Answers the fields of task `{card['task']}` as {card['teacher']['model']} would."
     yield ""
     yield f"- **Teacher**: {card['teacher']['model']} ({versions})."
-    yield (
-        f"- **Form**: one ONNX file. Input `image`: uint8 [N, {bone['height']}, {bone['width']}, "
-        f"3], RGB, the photo stretched to that size. Backbone `{bone['name']}` {bone['version']}, "
-        f"frozen, {bone['dimensions']} features; one linear head per field."
-    )
+    yield _form(bone)
     yield (
         f"- **Data**: learned from {rows['learned_from']:,} rows; {rows['validation']:,} for "
         f"thresholds and {rows['test']:,} for the figures below. All photos of an asset and all "
@@ -89,7 +86,8 @@ def _head(card: Mapping[str, Any]) -> Iterator[str]:
     )
     yield (
         f"- **Cost**: labels {cost['teacher_labels']} ({cost['teacher_requests']:,} requests), "
-        f"{cost['seconds_to_train']:,} s to train."
+        f"{cost['seconds_to_train']:,} s to train"
+        + (f"; numbers of the photos {cost['embedding']}." if "embedding" in bone else ".")
     )
     if card["int8"]:
         small = card["int8"]
@@ -99,6 +97,21 @@ def _head(card: Mapping[str, Any]) -> Iterator[str]:
             f"least {least:.1%} of {small['rows']} answers stayed the same in every field."
         )
     yield ""
+
+
+def _form(bone: Mapping[str, Any]) -> str:
+    if "embedding" in bone:
+        return (
+            f"- **Form**: one ONNX file of heads. Input `embedding`: float32 [N, "
+            f"{bone['dimensions']}], what `{bone['name']}` says of a photo alone, at that many "
+            "dimensions; one linear head per field. `probe:` asks that service, which is paid for "
+            "each photo, and answers here."
+        )
+    return (
+        f"- **Form**: one ONNX file. Input `image`: uint8 [N, {bone['height']}, {bone['width']}, "
+        f"3], RGB, the photo stretched to that size. Backbone `{bone['name']}` {bone['version']}, "
+        f"frozen, {bone['dimensions']} features; one linear head per field."
+    )
 
 
 def _table(card: Mapping[str, Any]) -> Iterator[str]:

@@ -8,16 +8,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vistoria.errors import ObservationError, TransientError, Unreachable
+from vistoria.pricing import Spend
 from vistoria.records import ImageForm, ImageRef, Picture
-from vistoria.student.backbone import Backbone, Embedder, Floats, cores
+from vistoria.student.backbone import Backbone, Embedder, EmbeddingModel, Floats, cores
 
-__all__ = ["Embedded", "Listen", "Load", "Store", "Vision", "embed", "unheard"]
+__all__ = [
+    "Embedded",
+    "Listen",
+    "Load",
+    "Seeing",
+    "Store",
+    "Vision",
+    "embed",
+    "image_key",
+    "unheard",
+]
 
 Load: TypeAlias = Callable[[ImageRef, ImageForm], Picture]
 Listen: TypeAlias = Callable[[str, int, int], None]
@@ -35,12 +46,14 @@ def unheard(what: str, done: int, of: int) -> None:
 @dataclass(frozen=True, slots=True)
 class Embedded:
     """`rows`: positions of the images that could be read, `vectors` theirs; `failed`: reason → how
-    many could not; `computed`: how many were not known already."""
+    many could not; `computed`: how many were not known already; `spent`: what a service has billed
+    for them, in all."""
 
     rows: NDArray[np.int64]
     vectors: Floats
     failed: Counter[str]
     computed: int
+    spent: Spend = Spend()  # noqa: RUF009 - frozen
 
 
 class Store:
@@ -58,13 +71,13 @@ class Store:
                 self._known = dict(zip(held["keys"].tolist(), held["vectors"], strict=True))
 
     def __contains__(self, image: ImageRef) -> bool:
-        return _key(image) in self._known
+        return image_key(image) in self._known
 
     def __getitem__(self, image: ImageRef) -> Floats:
-        return self._known[_key(image)]
+        return self._known[image_key(image)]
 
     def __setitem__(self, image: ImageRef, vector: Floats) -> None:
-        self._known[_key(image)] = vector
+        self._known[image_key(image)] = vector
 
     def save(self) -> None:
         """Writes the file, whole or not at all."""
@@ -77,10 +90,28 @@ class Store:
         os.replace(file.name, self._path)  # noqa: PTH105 - the pair of NamedTemporaryFile
 
 
-def _key(image: ImageRef) -> int:
+def image_key(image: ImageRef) -> int:
+    """64 bits that name an image and the part of it that is looked at."""
     box = "" if image.box is None else repr(tuple(image.box))
     seen = f"{image.uri}\x1f{image.version}\x1f{box}".encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(seen, digest_size=8).digest(), signed=True)
+
+
+class Seeing(Protocol):
+    """How pictures become numbers: by a network in this process (`Vision`), or by a service."""
+
+    @property
+    def backbone(self) -> Backbone | EmbeddingModel:
+        """What computes them."""
+
+    @property
+    def load(self) -> Load:
+        """How images are loaded."""
+
+    def embed(
+        self, images: Sequence[ImageRef], look: str = "", listen: Listen = unheard
+    ) -> Embedded:
+        """The vectors of these images; `look`: what is done to them before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,7 +280,7 @@ def _student_of(model: str) -> dict[str, Any] | None:
     """What a student's file says about its training, if the model is one (or begins with one)."""
     provider, _, rest = model.partition(":")
     path = Path(rest.partition(",")[0])
-    if provider not in ("onnx", "cascade") or not path.is_file():
+    if provider not in ("onnx", "probe", "cascade") or not path.is_file():
         return None
     return about_student(path)
 

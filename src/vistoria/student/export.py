@@ -1,7 +1,9 @@
 """A student as one ONNX file: pixels in, answers with calibrated confidence out.
 
 The file holds backbone, heads, calibration and, in its metadata under `vistoria`, what the outputs
-mean. It runs as `model = "onnx:student.onnx"` and in plain onnxruntime (docs/student.md).
+mean. It runs as `model = "onnx:student.onnx"` and in plain onnxruntime (docs/student.md). Where the
+backbone is an embedding model behind a service, the file holds the heads, takes its numbers, and
+runs as `model = "probe:student.onnx"`.
 """
 
 import json
@@ -15,7 +17,7 @@ import numpy as np
 from vistoria.errors import UserError
 from vistoria.student._graph import FLOAT, bare, constant, digest, opset, parse
 from vistoria.student._packages import onnx
-from vistoria.student.backbone import EMBEDDING, IMAGE, Backbone
+from vistoria.student.backbone import EMBEDDING, IMAGE, Backbone, EmbeddingModel
 from vistoria.student.heads import Head
 from vistoria.student.targets import NOTHING
 
@@ -24,16 +26,17 @@ __all__ = ["Described", "head_document", "student_graph", "write_student"]
 FORMAT = 2
 _KEY = "vistoria"
 _LOWEST = 13  # of the standard operators: Softmax over one axis, and the rest that is used here
+_IR = 8  # of files of heads alone: what goes with those operators, and what BigQuery reads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """What is written into a student's metadata. `heads`: see `head_document`. `about`: further
-    JSON values: task, teacher, division of rows, measured accuracy, how it was made."""
+    """What is written into a student's metadata. `taken`: what it takes, see `Backbone.taken`.
+    `heads`: see `head_document`. `about`: further JSON values: task, teacher, division of rows,
+    measured accuracy, how it was made."""
 
     name: str
-    width: int
-    height: int
+    taken: Mapping[str, Any]
     heads: Sequence[Mapping[str, Any]]
     about: Mapping[str, Any]
 
@@ -56,11 +59,14 @@ def head_document(head: Head, *, trained: bool, abstain_below: float | None) -> 
     return document
 
 
-def student_graph(backbone: Backbone, heads: Mapping[str, Head]) -> Any:
-    """Backbone and heads in one graph; each field is an output of that name.
+def student_graph(backbone: Backbone | EmbeddingModel, heads: Mapping[str, Head]) -> Any:
+    """Backbone and heads in one graph; each field is an output of that name. On an embedding model
+    the graph is the heads alone, and takes `embedding` (N, dimensions).
 
     Raises UserError where the backbone's operators are too old to go with the heads.
     """
+    if isinstance(backbone, EmbeddingModel):
+        return bare(_with_heads(_numbers(backbone.dimensions), heads))
     model = parse(backbone.graph, backbone.name)
     if opset(model) < _LOWEST:
         raise UserError(
@@ -77,15 +83,30 @@ def student_graph(backbone: Backbone, heads: Mapping[str, Head]) -> Any:
                 held[at] = names.get(name, name)
     graph.input[0].name = IMAGE
     del graph.output[:]
+    return bare(_with_heads(model, heads))
+
+
+def _numbers(dimensions: int) -> Any:
+    """A graph that takes an embedding and does nothing with it yet."""
+    package = onnx()
+    taken = package.helper.make_tensor_value_info(EMBEDDING, FLOAT, ["batch", dimensions])
+    graph = package.helper.make_graph([], "student", [taken], [])
+    versions = [package.helper.make_opsetid("", _LOWEST)]
+    return package.helper.make_model(graph, opset_imports=versions, ir_version=_IR)
+
+
+def _with_heads(model: Any, heads: Mapping[str, Head]) -> Any:
+    """The same graph with a head, and an output, for each field."""
+    graph = model.graph
     for name, head in heads.items():
         nodes, values, width = _head_nodes(name, head)
         graph.node.extend(nodes)
         graph.initializer.extend(values)
-        info = package.helper.make_tensor_value_info(name, FLOAT, ["batch", width])
+        info = onnx().helper.make_tensor_value_info(name, FLOAT, ["batch", width])
         graph.output.append(info)
     del graph.value_info[:]
     graph.name = "student"
-    return bare(model)
+    return model
 
 
 def _head_nodes(name: str, head: Head) -> tuple[list[Any], list[Any], int]:
@@ -128,7 +149,7 @@ def write_student(model: Any, described: Described, path: Path) -> str:
     version = digest(model)
     document = {
         "format": FORMAT, "name": described.name, "version": version,
-        "input": {"width": described.width, "height": described.height},
+        "input": dict(described.taken),
         "heads": [dict(head) for head in described.heads], **described.about,
     }  # fmt: skip
     del model.metadata_props[:]

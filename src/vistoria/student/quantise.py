@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vistoria.errors import ObservationError, UserError
 from vistoria.student._graph import digest, parse
 from vistoria.student._packages import onnx
-from vistoria.student.backbone import IMAGE, Backbone, Floats
+from vistoria.student.backbone import IMAGE, Backbone, EmbeddingModel, Floats
 from vistoria.student.measure import answers_of
 from vistoria.student.targets import fitting
 
@@ -47,26 +47,30 @@ class Quantised:
 
 def quantised(student: "Student") -> tuple[Backbone, Quantised]:
     """The student's backbone in 8 bits. Raises UserError where there is nothing to quantise."""
-    model = parse(student.backbone.graph, student.backbone.name)
+    whole = student.backbone
+    if isinstance(whole, EmbeddingModel):
+        raise UserError(
+            f"backbone {whole.name!r} computes at its service: nothing is here to put into 8 bits; "
+            "leave out --int8"
+        )
+    model = parse(whole.graph, whole.name)
     kinds = {node.op_type for node in model.graph.node}
     if kinds & {"QLinearConv", "QuantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"}:
-        raise UserError(
-            f"backbone {student.backbone.name!r} is in 8 bits already; leave out --int8"
-        )
+        raise UserError(f"backbone {whole.name!r} is in 8 bits already; leave out --int8")
     if not kinds & {"Conv", "MatMul", "Gemm"}:
-        raise UserError(f"backbone {student.backbone.name!r} has nothing to put into 8 bits")
-    frames = _frames(student)
-    small = _smaller(student.backbone, frames[:_CALIBRATION], convolutional="Conv" in kinds)
-    return small, _difference(student, small, frames)
+        raise UserError(f"backbone {whole.name!r} has nothing to put into 8 bits")
+    frames = _frames(student, whole)
+    small = _smaller(whole, frames[:_CALIBRATION], convolutional="Conv" in kinds)
+    return small, _difference(student, whole, small, frames)
 
 
-def _frames(student: "Student") -> NDArray[np.uint8]:
+def _frames(student: "Student", backbone: Backbone) -> NDArray[np.uint8]:
     """Pictures of test rows, and of others where those are few."""
     order = np.argsort(student.rows.part != 2, kind="stable")[: max(_COMPARED, _CALIBRATION)]
     found = []
     for i in order.tolist():
         try:
-            picture = student.load(student.rows.images[i], student.backbone.form)
+            picture = student.load(student.rows.images[i], backbone.form)
         except ObservationError:
             continue
         if picture.pixels is not None:
@@ -134,20 +138,21 @@ class _Reader:
         raise NotImplementedError
 
 
-def _difference(student: "Student", small: Backbone, frames: NDArray[np.uint8]) -> Quantised:
+def _difference(
+    student: "Student", whole: Backbone, small: Backbone, frames: NDArray[np.uint8]
+) -> Quantised:
     frames = frames[:_COMPARED]
-    whole = _vectors(student.backbone, frames)
-    less = _vectors(small, frames)
+    full, less = _vectors(whole, frames), _vectors(small, frames)
     same, worst = {}, 0.0
     for name, fitted in student.learned.fields.items():
-        said, sure = answers_of(fitted.head, fitted.head.outputs(whole))
+        said, sure = answers_of(fitted.head, fitted.head.outputs(full))
         now, less_sure = answers_of(fitted.head, fitted.head.outputs(less))
         pairs = zip(said, now, strict=True)
         same[name] = float(np.mean([fitting(a, b, fitted.head.tolerance) for a, b in pairs]))
         worst = max(worst, float(np.abs(sure - less_sure).max()))
     return Quantised(
         rows=len(frames), same=same, worst=worst,
-        before=len(student.backbone.graph), after=len(small.graph),
+        before=len(whole.graph), after=len(small.graph),
     )  # fmt: skip
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from vistoria.errors import UserError
 from vistoria.ledger import Ledger, Run, Sample
 from vistoria.pricing import Spend
-from vistoria.student.backbone import Backbone
+from vistoria.student.backbone import Backbone, EmbeddingModel
 from vistoria.student.card import card_document, card_text
 from vistoria.student.dataset import LOCKED, Shares, TrainingSet, gather, locked_marks
-from vistoria.student.embedding import Embedded, Listen, Load, Vision, unheard
+from vistoria.student.embedding import Embedded, Listen, Load, Seeing, unheard
 from vistoria.student.export import Described, head_document, student_graph, write_student
 from vistoria.student.measure import answers_of
 from vistoria.student.quantise import Quantised, quantised
@@ -59,7 +59,7 @@ class Student:
     name: str
     run_id: int
     task: Task
-    backbone: Backbone
+    backbone: Backbone | EmbeddingModel
     load: Load = field(repr=False)
     rows: TrainingSet
     embedded: Embedded
@@ -104,7 +104,7 @@ class Student:
             backbone, loss = quantised(self)
         heads = {name: one.head for name, one in fields.items()}
         described = Described(
-            name=path.stem, width=backbone.width, height=backbone.height, about=self._about(),
+            name=path.stem, taken=backbone.taken, about=self._about(),
             heads=[
                 head_document(one.head, trained=one.trained, abstain_below=thresholds[name])
                 for name, one in fields.items()
@@ -141,7 +141,7 @@ class Student:
 
 
 def train_student(
-    ledger: Ledger, run: Run, task: Task, vision: Vision, settings: Settings, *,
+    ledger: Ledger, run: Run, task: Task, vision: Seeing, settings: Settings, *,
     name: str = "student", listen: Listen = unheard,
 ) -> Student:  # fmt: skip
     """A student of a run's labels.
