@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench-student help demo test check format bench-automate bench-demo bench-engine bench-google bench-review bench-truth train-street evaluate-street clean
+.PHONY: bench-student help demo test test-torch check format bench-automate bench-demo bench-engine bench-google bench-review bench-truth train-street evaluate-street clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -45,16 +45,22 @@ bench-truth: $(VENV)/.dev ## simulate every statistical method in worlds whose t
 bench-student: $(VENV)/.dev ## measure what "keep the model" promises; half an hour (`python -m benchmarks.student --quick`: minutes)
 	$(BIN)/python -m benchmarks.student
 
+test-torch: ## tests of what needs torch, in a venv of its own (a gigabyte; more where pip takes torch for CUDA)
+	$(PYTHON) -m venv $(VENV)-torch
+	$(VENV)-torch/bin/pip install -q -c constraints.txt -e '.[demo,dev,torch]'
+	$(VENV)-torch/bin/pip install -q --no-deps -c constraints.txt timm torchvision
+	$(VENV)-torch/bin/python -m pytest tests/student/torch
+
 train-street: ## draw the scenes and train onnx:street again (torch; < 40 minutes on 2 cores)
 	$(PYTHON) -m venv $(VENV)-train
-	$(VENV)-train/bin/pip install -q -c constraints.txt -e '.[demo,train]'
+	$(VENV)-train/bin/pip install -q -c constraints.txt -e '.[demo,torch]'
 	$(VENV)-train/bin/python -m training.street train
 
 evaluate-street: $(VENV)/.dev ## accuracy of the shipped onnx:street on scenes it never saw
 	$(BIN)/python -m training.street evaluate
 
 clean: ## remove what was made
-	rm -rf $(VENV) $(VENV)-train demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-torch $(VENV)-train demo .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Vistoria needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }

@@ -14,9 +14,9 @@ from tests.servers.hub import HubServer
 from tests.student.conftest import World
 from tests.student.encoders import SIDE, WIDTH, convolution, vit
 from tests.student.shapes import TASK
-from vistoria.errors import AccessDenied, ConfigError, UnknownName
+from vistoria.errors import AccessDenied, ConfigError, UnknownName, UserError
 from vistoria.models.onnx import open_model
-from vistoria.student.backbones import open_backbone
+from vistoria.student.backbones import open_backbone, open_weights
 from vistoria.student.embedding import Vision
 from vistoria.student.student import Settings, train_student
 
@@ -30,6 +30,7 @@ TIMM = {
     "pretrained_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
                        "input_size": [3, SIDE, SIDE]},
 }  # fmt: skip
+MIDDLE = "0.5,0.5,0.5"
 FRAMES = np.random.default_rng(4).integers(0, 256, (5, SIDE, SIDE, 3), np.uint8)
 
 
@@ -184,12 +185,14 @@ def test_a_hub_is_asked_once(hub: HubServer, tmp_path: Path) -> None:
 def test_wrong_formats_say_what_to_do(hub: HubServer) -> None:
     told = json.dumps(SIGLIP).encode()
     hub.repos = {
-        "tiny/weights": {"model.safetensors": b"", "config.json": b"{}"},
+        "tiny/pickled": {"pytorch_model.bin": b"", "config.json": b"{}"},
         "tiny/silent": {"model.onnx": raw(vit()), "config.json": b"{}"},
         "tiny/broken": {"model.onnx": b"not a graph", "preprocessor_config.json": told},
     }
-    with pytest.raises(ConfigError, match="optimum-cli export onnx --model tiny/weights"):
-        open_backbone("hub:tiny/weights")
+    with pytest.raises(ConfigError, match="optimum-cli export onnx --model tiny/pickled"):
+        open_backbone("hub:tiny/pickled")
+    with pytest.raises(UserError, match=r"holds no weights in the file model\.safetensors"):
+        open_weights("hub:tiny/pickled", {"mean": MIDDLE, "std": MIDDLE, "width": 8, "height": 8})
     with pytest.raises(ConfigError, match="does not say how it wants its pixels"):
         open_backbone("hub:tiny/silent")
     with pytest.raises(ConfigError, match="not an ONNX model"):

@@ -46,13 +46,14 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """An ONNX graph from `image` to `embedding`."""
+    """An ONNX graph from `image` to `embedding`. `about`: what it was made from, for the card."""
 
     name: str
     version: str
     graph: bytes = field(repr=False)
     width: int
     height: int
+    about: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     _sessions: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     @property

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vistoria.pricing import format_money
+from vistoria.student.tuned import tuned_lines
 
 if TYPE_CHECKING:
     from vistoria.student.quantise import Quantised
@@ -27,7 +28,7 @@ def card_document(
         "teacher": {"model": rows.teacher_name, "versions": list(rows.teacher_versions)},
         "backbone": {
             "name": student.backbone.name, "version": student.backbone.version,
-            **student.backbone.taken,
+            **student.backbone.taken, **_origin(student),
             "dimensions": int(student.embedded.vectors.shape[1]),
         },
         "rows": {
@@ -47,7 +48,14 @@ def card_document(
         "left_to_teacher": dict(learned.left),
         "suspects": len(learned.suspects),
         "int8": None if quantised is None else quantised.document(),
+        "fine_tuning": None if student.tuned is None else student.tuned.document(student.learned),
     }  # fmt: skip
+
+
+def _origin(student: "Student") -> dict[str, Any]:
+    """Where a backbone in this file comes from, if more is known than its name."""
+    about = dict(getattr(student.backbone, "about", {}))
+    return {"fine_tuned": student.tuned is not None} | ({"made_from": about} if about else {})
 
 
 def _field(fitted: "Fitted", threshold: float | None) -> dict[str, Any]:
@@ -66,7 +74,16 @@ def _field(fitted: "Fitted", threshold: float | None) -> dict[str, Any]:
 
 def card_text(card: Mapping[str, Any]) -> str:
     """The card as Markdown."""
-    return "\n".join([*_head(card), *_table(card), *_curves(card), *_limits(card), ""])
+    return "\n".join(
+        [
+            *_head(card),
+            *_table(card),
+            *tuned_lines(card["fine_tuning"]),
+            *_curves(card),
+            *_limits(card),
+            "",
+        ]
+    )
 
 
 def _head(card: Mapping[str, Any]) -> Iterator[str]:
@@ -110,7 +127,8 @@ def _form(bone: Mapping[str, Any]) -> str:
     return (
         f"- **Form**: one ONNX file. Input `image`: uint8 [N, {bone['height']}, {bone['width']}, "
         f"3], RGB, the photo stretched to that size. Backbone `{bone['name']}` {bone['version']}, "
-        f"frozen, {bone['dimensions']} features; one linear head per field."
+        f"{'fine-tuned' if bone['fine_tuned'] else 'frozen'}, {bone['dimensions']} features; one "
+        "linear head per field."
     )
 
 
@@ -161,6 +179,8 @@ def _confusion(name: str, matrix: Mapping[str, Mapping[str, int]]) -> Iterator[s
 
 
 def _curves(card: Mapping[str, Any]) -> Iterator[str]:
+    if card["fine_tuning"]:
+        return  # the backbone has seen all of them
     yield "## More labels?"
     yield ""
     yield "Agreement on validation rows when learning from fewer of them:"
@@ -172,6 +192,7 @@ def _curves(card: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _limits(card: Mapping[str, Any]) -> Iterator[str]:
+    tuned = card["fine_tuning"] is not None
     yield "## Limits"
     yield ""
     for name, why in card["left_to_teacher"].items():
@@ -189,7 +210,8 @@ def _limits(card: Mapping[str, Any]) -> Iterator[str]:
         "- On other cameras, regions, seasons or snapshots it may be worse: certify it there again "
         "(`vistoria cascade`)."
     )
+    who = "the backbone before its fine-tuning, which had not seen them," if tuned else "it"
     yield (
-        f"- {card['suspects']:,} labels that it doubts are listed in the file beside this one, the "
-        "most doubtful first."
+        f"- {card['suspects']:,} labels that {who} doubts are listed in the file beside this one, "
+        "the most doubtful first."
     )

@@ -27,6 +27,7 @@ __all__ = [
     "Vision",
     "embed",
     "image_key",
+    "loaded",
     "unheard",
 ]
 
@@ -149,7 +150,7 @@ def embed(
     def work(part: list[int]) -> tuple[list[int], Floats, list[str]]:
         pictures, kept, reasons = [], [], []
         for i in part:
-            found = _loaded(images[i], load, embedder.form)
+            found = loaded(images[i], load, embedder.form)
             if isinstance(found, ObservationError):
                 reasons.append(found.reason)
             else:
@@ -181,7 +182,8 @@ def _known(
     return Embedded(np.array(rows, np.int64), vectors, failed, computed)
 
 
-def _loaded(image: ImageRef, load: Load, form: ImageForm) -> Picture | ObservationError:
+def loaded(image: ImageRef, load: Load, form: ImageForm) -> Picture | ObservationError:
+    """The picture of an image, tried again where the fault may pass; or why there is none."""
     for _ in range(_TRIES):
         try:
             return load(image, form)

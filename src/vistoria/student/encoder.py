@@ -20,7 +20,7 @@ from vistoria.student._graph import FLOAT, bare, constant, digest, opset, parse,
 from vistoria.student._packages import onnx
 from vistoria.student.backbone import EMBEDDING, IMAGE, Backbone
 
-__all__ = ["EncoderOptions", "encoder_backbone", "file_encoder"]
+__all__ = ["EncoderOptions", "encoder_backbone", "encoder_options", "file_encoder"]
 
 
 def _numbers(given: object) -> object:
@@ -55,8 +55,14 @@ class EncoderOptions(BaseModel):
 
 def file_encoder(path: Path, options: Mapping[str, Any]) -> Backbone:
     """The encoder in a file; raises ConfigError where it cannot serve as one."""
+    read = encoder_options(options)
+    return encoder_backbone(path.stem, parse(_whole(path), path.name), read)
+
+
+def encoder_options(options: Mapping[str, Any]) -> EncoderOptions:
+    """Options as they were given; raises UnknownName or ConfigError."""
     try:
-        read = EncoderOptions.model_validate(dict(options))
+        return EncoderOptions.model_validate(dict(options))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
@@ -64,7 +70,6 @@ def file_encoder(path: Path, options: Mapping[str, Any]) -> Backbone:
             known = tuple(sorted(EncoderOptions.model_fields))
             raise UnknownName("option of an encoder", name, known) from None
         raise ConfigError(f"option {name!r} of the encoder: {first['msg']}") from None
-    return encoder_backbone(path.stem, parse(_whole(path), path.name), read)
 
 
 def _whole(path: Path) -> bytes:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from vistoria.student.measure import answers_of
 from vistoria.student.quantise import Quantised, quantised
 from vistoria.student.targets import fitting
 from vistoria.student.training import Fitted, Learned, learn
+from vistoria.student.tuned import Tuned
 from vistoria.task import Task
 from vistoria.truth import certify_selective
 
@@ -54,7 +55,7 @@ class Written:
 class Student:
     """A trained student, before it is written. `rows` are those that were embedded, in the order
     of `embedded.vectors`; `locked`: the samples that it may not see; `spent`: what the teacher's
-    labels cost."""
+    labels cost; `tuned`: how the backbone was fine-tuned, if it was."""
 
     name: str
     run_id: int
@@ -68,6 +69,7 @@ class Student:
     locked: tuple[Sample, ...]
     spent: Spend
     seconds: float
+    tuned: Tuned | None = field(default=None, repr=False)
 
     @property
     def thresholds(self) -> dict[str, float | None]:
@@ -117,6 +119,8 @@ class Student:
         path.with_suffix(".json").write_text(json.dumps(document, indent=2, ensure_ascii=False))
         suspects = path.with_name(f"{path.stem}.suspects.csv")
         _write_suspects(self.learned, suspects)
+        if self.tuned is not None:
+            self.tuned.course.checkpoint.unlink(missing_ok=True)
         return Written(path=path, card=card, suspects=suspects, version=version, quantised=loss)
 
     def _about(self) -> Mapping[str, Any]:
@@ -128,7 +132,10 @@ class Student:
                 "fields": {one.name: one.fingerprint for one in self.task.fields},
             },
             "teacher": {"model": self.rows.teacher_name, "versions": self.rows.teacher_versions},
-            "backbone": {"name": self.backbone.name, "version": self.backbone.version},
+            "backbone": {
+                "name": self.backbone.name, "version": self.backbone.version,
+                "fine_tuned": self.tuned is not None,
+            },
             "rows": {
                 "run": self.run_id, "train": int((self.rows.part == 0).sum()),
                 "validation_share": shares.validation, "test_share": shares.test,
@@ -157,7 +164,8 @@ def train_student(
     readable = np.zeros(len(rows), np.bool_)
     readable[embedded.rows] = True
     kept = rows.only(readable)
-    learned = learn(kept, embedded.vectors, task, listen, suspects=settings.suspects)
+    tuned = vision if isinstance(vision, Tuned) else None
+    learned = _learned(kept, embedded, task, settings, tuned, listen)
     if locked_marks(ledger) - kept.locked:
         raise UserError("a sample was locked for certification meanwhile; train again")
     for sample in kept.samples:
@@ -166,8 +174,22 @@ def train_student(
         name=name, run_id=run.run_id, task=task, backbone=vision.backbone, load=vision.load,
         rows=kept, embedded=embedded, learned=learned, settings=settings,
         locked=tuple(one for one in ledger.reviews.samples() if one.purpose in LOCKED),
-        spent=ledger.spending(run.run_id), seconds=time.monotonic() - started,
+        spent=ledger.spending(run.run_id), tuned=tuned,
+        seconds=time.monotonic() - started + (tuned.course.seconds if tuned else 0),
     )  # fmt: skip
+
+
+def _learned(
+    rows: TrainingSet, embedded: Embedded, task: Task, settings: Settings, tuned: Tuned | None,
+    listen: Listen,
+) -> Learned:  # fmt: skip
+    """Heads; on a backbone that was tuned, doubtful labels are those of the backbone before."""
+    vectors, count = embedded.vectors, settings.suspects
+    if tuned is None:
+        return learn(rows, vectors, task, listen, suspects=count)
+    sides = tuned.sides(rows)
+    found = learn(rows, vectors, task, listen, suspects=0, sides=sides)
+    return replace(found, suspects=tuned.frozen.suspects[:count])
 
 
 def look_of(run: Run) -> str:

@@ -24,6 +24,7 @@ from vistoria.student.heads import (
     unthreaded,
 )
 from vistoria.student.measure import Measured, measured
+from vistoria.student.sides import Sides
 from vistoria.student.targets import Target, target_of
 from vistoria.task import Field, Task
 
@@ -80,10 +81,15 @@ class Learned:
 
 def learn(
     rows: TrainingSet, vectors: Floats, task: Task, listen: Listen = unheard, *,
-    suspects: int = 200,
+    suspects: int = 200, sides: Sides | None = None,
 ) -> Learned:  # fmt: skip
     """Heads for the fields that can be learned; `vectors`: one per row. Raises UserError when
-    none can."""
+    none can.
+
+    `sides`: of a backbone that was tuned on some rows. Heads are fitted on these, and everything
+    that needs rows not seen (strength, temperature, whether it beats guessing) rests on the watched
+    ones; no curve is drawn, and only watched labels can be suspects.
+    """
     started = time.monotonic()
     fields: dict[str, Fitted] = {}
     left: dict[str, str] = {}
@@ -91,7 +97,7 @@ def learn(
     for number, asked in enumerate(task.fields):
         listen(f"learning {asked.name}", number, len(task.fields))
         with unthreaded():
-            found = _field(rows, vectors, asked)
+            found = _field(rows, vectors, asked, sides)
         if isinstance(found, str):
             left[asked.name] = found
         else:
@@ -108,28 +114,33 @@ def learn(
     )  # fmt: skip
 
 
-def _field(rows: TrainingSet, vectors: Floats, asked: Field) -> tuple[Fitted, list[Suspect]] | str:
+def _field(
+    rows: TrainingSet, vectors: Floats, asked: Field, sides: Sides | None
+) -> tuple[Fitted, list[Suspect]] | str:
     """A field's head; or why there is none."""
-    train = rows.part == 0
-    target = target_of(asked, rows.labels[asked.name], (rows.weights[asked.name] > 0) & train)
-    if isinstance(target, str):
-        return target
-    weights = rows.weights[asked.name][target.rows]
-    folds = _folds(rows.group[target.rows])
-    features = vectors[target.rows]
-    strength = _strength(target, features, weights, folds)
-    outside = _outside(target, features, weights, folds, strength)
-    if outside is None:
+    train = rows.part == 0 if sides is None else sides.either
+    every = target_of(asked, rows.labels[asked.name], (rows.weights[asked.name] > 0) & train)
+    if isinstance(every, str):
+        return every
+    weights = rows.weights[asked.name][every.rows]
+    folds = _folds(rows.group[every.rows]) if sides is None else 1 - sides.watched[every.rows]
+    features = vectors[every.rows]
+    strength = _strength(every, features, weights, folds)
+    scores = _outside(every, features, weights, folds, strength, _FOLDS if sides is None else 1)
+    if scores is None:
         return "its answers come from too few assets to check it"
+    judged = np.flatnonzero(folds < (_FOLDS if sides is None else 1))
+    outside, target, seen = scores[judged], every.take(judged), weights[judged]
     trusted = rows.people(asked.name)[target.rows]
     enough = int(trusted.sum()) >= _TRUSTED
-    heat = temperature_of(*_checked(outside, target, weights, trusted if enough else None))
-    whole = calibrated(fit_head(target, features, weights, strength), heat)
-    test = measured(rows, vectors, whole, part=2)
-    curve = _curve(rows, vectors, target, strength)
+    heat = temperature_of(*_checked(outside, target, seen, trusted if enough else None))
+    kept = np.flatnonzero(folds > 0) if sides is not None else np.arange(len(every))
+    whole = calibrated(fit_head(every.take(kept), features[kept], weights[kept], strength), heat)
     fitted = Fitted(
-        head=whole, rows=len(target), human=int(trusted.sum()),
-        trained=_beats_guessing(outside, target, weights), trusted=enough, test=test, curve=curve,
+        head=whole, rows=len(kept), human=int(rows.people(asked.name)[every.rows[kept]].sum()),
+        trained=_beats_guessing(outside, target, seen), trusted=enough,
+        test=measured(rows, vectors, whole, part=2),
+        curve=_curve(rows, vectors, every, strength) if sides is None else (),
     )  # fmt: skip
     return fitted, _suspects(rows, target, outside / heat if target.form != "value" else outside)
 
@@ -191,11 +202,12 @@ def _strength(
 
 
 def _outside(
-    target: Target, features: Floats, weights: Doubles, folds: NDArray[np.int64], strength: float
-) -> Doubles | None:
-    """Scores of every row by a head that has not seen it."""
+    target: Target, features: Floats, weights: Doubles, folds: NDArray[np.int64], strength: float,
+    count: int,
+) -> Doubles | None:  # fmt: skip
+    """Scores of every row of the first `count` folds by a head that has not seen it."""
     found: Doubles | None = None
-    for fold in range(_FOLDS):
+    for fold in range(count):
         held = folds == fold
         if not held.any():
             continue
