@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 import functions_framework
+import hcl2
 import pytest
+import yaml  # type: ignore[import-untyped]
 from click.testing import CliRunner, Result
 
 from vistoria.cli import main
@@ -70,6 +72,48 @@ def test_the_script_is_a_script_and_the_function_loads(written: Path) -> None:
     source = str(written / "main.py")
     assert runpy.run_path(source)["label"] is label
     assert functions_framework.create_app("label", source, "http").test_client()  # type: ignore[no-untyped-call]
+
+
+# On what, which role, for whom: nothing wider than it must be.
+_BINDINGS = {
+    ("storage_bucket", "storage.objectViewer", "run"),
+    ("storage_bucket", "storage.objectUser", "run"),
+    ("project", "aiplatform.user", "run"),
+    ("pubsub_topic", "pubsub.publisher", "run"),
+    ("cloud_run_v2_service", "run.invoker", "trigger"),
+    ("project", "eventarc.eventReceiver", "trigger"),
+    ("project", "pubsub.publisher", "storage"),
+}
+
+
+def test_terraform_and_the_service_say_the_same(written: Path) -> None:
+    module = hcl2.loads((written / "main.tf").read_text())
+    found = [
+        (kind.strip('"').removeprefix("google_"), body)
+        for resource in module["resource"]
+        for kind, named in resource.items()
+        for body in named.values()
+    ]
+    bindings = [
+        (
+            kind.removesuffix("_iam_member"),
+            body["role"].strip('"').removeprefix("roles/"),
+            re.findall(r"account\.(\w+)\.", body["member"])[0],
+        )
+        for kind, body in found
+        if kind.endswith("_iam_member")
+    ]
+    assert sorted(bindings) == sorted(_BINDINGS)
+    (template,) = next(body for kind, body in found if kind == "cloud_run_v2_service")["template"]
+    service = yaml.safe_load((written / "service.yaml").read_text())["spec"]["template"]
+    most = service["metadata"]["annotations"]["autoscaling.knative.dev/maxScale"]
+    assert (template["scaling"][0]["max_instance_count"], most) == (1, "1")
+    assert template["max_instance_request_concurrency"] == service["spec"]["containerConcurrency"]
+    assert template["timeout"].strip('"') == f"{service['spec']['timeoutSeconds']}s"
+    (container,) = service["spec"]["containers"]
+    assert template["containers"][0]["image"].strip('"') == container["image"]
+    (database,) = yaml.safe_load((written / "litestream.yml").read_text())["dbs"]
+    assert f"VISTORIA_RUN_LEDGER={database['path']}" in (written / "Dockerfile").read_text()
 
 
 def test_nothing_is_written_over_unasked(written: Path) -> None:
