@@ -253,3 +253,43 @@ def test_compare_two_runs_and_a_golden_set(vistoria: Vistoria) -> None:
     assert (golden.exit_code, "WORSE" in golden.stdout) == (1, True)
     assert vistoria("compare", "2", "1", "--golden", "truth.parquet").exit_code == 0
     assert vistoria("compare", "1").exit_code == 2
+
+
+def test_a_list_of_doubts_becomes_a_sample_for_development(
+    town: list[dict[str, Any]], vistoria: Vistoria
+) -> None:
+    ids = list(truth_of(town))
+    Path("doubts.csv").write_text(
+        "observation_id,margin\n" + "".join(f"{i},1\n" for i in ids[:100])
+    )
+    done = vistoria("sample", "doubts", "--listed", "doubts.csv", "--size", "8", "--json")
+    document = json.loads(done.stdout)
+    assert (document["rows"], document["purpose"], document["method"]) == (
+        8,
+        "development",
+        "chosen",
+    )
+    passed = int(words(done.stderr).split("left out ")[1].split()[0])
+    assert 60 < passed < 95, "a fifth of all photos is for development"
+    with Ledger(LEDGER) as ledger:
+        units = ledger.reviews.units(ledger.reviews.sample(document["sample"]))
+    listed = [unit.unit.rpartition("/")[2] for unit in units]
+    assert [i for i in ids if i in listed] == listed, "in the order of the list"
+    with Path("doubts/sheet.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name\nx\n", "neither a column"),
+        ("ordinal\n9999\n", "none of 1 listed photos was answered"),
+    ],
+)
+def test_a_list_of_nothing_is_refused(
+    town: list[dict[str, Any]], vistoria: Vistoria, text: str, said: str
+) -> None:
+    Path("list.csv").write_text(text)
+    done = vistoria("sample", "doubts", "--listed", "list.csv")
+    assert done.exit_code == 2
+    assert said in words(done.stderr)

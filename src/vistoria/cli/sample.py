@@ -16,8 +16,10 @@ Examples:
     vistoria sample pairs/ --unit pair --between 1f2e,3a4b --changed material   # for a change list
     vistoria sample second/ --of 1          # sample 1 again, for a second reviewer
     vistoria sample more/ --extend 1 --size 100
+    vistoria sample doubts/ --listed student.suspects.csv --size 40
 """
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,11 @@ from vistoria.cli._command import Command
 from vistoria.cli._reviewing import domain_of, needed, put_plan, put_samples, write_folder
 from vistoria.cli._talk import as_json, note, put_json, quiet, say
 from vistoria.errors import UserError
-from vistoria.ledger import Ledger
+from vistoria.ledger import Ledger, Sample
 from vistoria.opening import open_task
 from vistoria.result import shown
-from vistoria.review import Wish, draw_sample, extend_sample
+from vistoria.review import Key, Wish, choose_sample, draw_sample, extend_sample
+from vistoria.task import Task
 
 
 @click.command("sample", cls=Command, help=__doc__)
@@ -79,6 +82,13 @@ from vistoria.review import Wish, draw_sample, extend_sample
 @click.option("--asset-type", metavar="TYPE", help="Only this type of asset.")
 @click.option("--region", metavar="W,S,E,N", help="Only what lies there, in degrees.")
 @click.option("--of", "again", type=int, metavar="N", help="Another sheet of sample N.")
+@click.option(
+    "--listed",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.csv",
+    help="The first photos of a list with a column ordinal or observation_id, such as the doubtful "
+    "labels of `vistoria train`; only those set apart for development; certifies nothing.",
+)
 @click.option("--extend", type=int, metavar="N", help="Draw --size more units of sample N.")
 @click.option(
     "--conflicts",
@@ -133,10 +143,12 @@ def command(context: click.Context, /, folder: Path | None, as_json: bool, **giv
             put_samples(ledger, as_json=as_json)
             return
         batch = 1
-        known = [given[name] for name in ("again", "extend", "conflicts") if given[name]]
+        known = [given[name] for name in ("again", "extend", "conflicts", "listed") if given[name]]
         if len(known) > 1:
-            raise UserError("--of, --extend and --conflicts exclude each other")
-        if known:
+            raise UserError("--of, --extend, --conflicts and --listed exclude each other")
+        if given["listed"]:
+            sample = _listed(ledger, open_task(project), given)
+        elif known:
             sample = ledger.reviews.sample(known[0])
             if given["extend"]:
                 batch = extend_sample(ledger, sample, given["size"] or 100)
@@ -160,10 +172,30 @@ def command(context: click.Context, /, folder: Path | None, as_json: bool, **giv
     note("then", f"vistoria decide {shown(folder / 'sheet.csv')} --reviewer NAME", fg="cyan")
 
 
+def _listed(ledger: Ledger, task: Task, given: dict[str, Any]) -> Sample:
+    path: Path = given["listed"]
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        keys: tuple[Key, ...] = ("ordinal", "observation_id")
+        key = next((name for name in keys if name in (rows.fieldnames or ())), None)
+        if key is None:
+            raise UserError(f"{shown(path)} has neither a column ordinal nor observation_id")
+        listed = [row[key] for row in rows]
+    run, size = ledger.run(given["number"]), given["size"] or 200
+    sample, passed = choose_sample(ledger, run, task, key, listed, size, _names(given))
+    if passed:
+        note("left out", f"{passed:,} listed photos, set apart for calibration or certification")
+    return sample
+
+
+def _names(given: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (given["fields"] or "").split(",") if name.strip())
+
+
 def _wish(given: dict[str, Any]) -> Wish:
     return Wish(
         size=given["size"] or 200, unit=given["unit"],
-        fields=tuple(name.strip() for name in (given["fields"] or "").split(",") if name.strip()),
+        fields=_names(given),
         purpose=given["purpose"], domain=domain_of(given),
         choice="simple" if given["simple"] else "auto", by_field=given["by_field"],
         suspicious=given["suspicious"], seed=given["seed"],

@@ -14,7 +14,9 @@ from vistoria.review._estimates import (
 from vistoria.review._frame import Frame, open_frame
 from vistoria.review._page import page
 from vistoria.review._sampling import (
+    Key,
     Wish,
+    choose_sample,
     draw_sample,
     extend_sample,
     reopen,
@@ -33,6 +35,7 @@ __all__ = [
     "Domain",
     "Estimate",
     "Frame",
+    "Key",
     "Reading",
     "SheetRow",
     "Tally",
@@ -40,6 +43,7 @@ __all__ = [
     "Wish",
     "change_estimate",
     "check_sheet",
+    "choose_sample",
     "class_estimates",
     "counting_sql",
     "draw_sample",

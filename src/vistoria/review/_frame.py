@@ -21,8 +21,8 @@ _EVEN = 4  # log-odds above which more evidence says little more
 class Frame:
     """One row per unit. `table`: unit (its id), split (what decides for which purpose it is set
     apart), ordinals (of its photos, one list per part), suspicion (0 to 1), where it is, and
-    `label PART FIELD` (canonical text); of pairs also `evidence PART FIELD`. `versions`: of the
-    model that answered."""
+    `label PART FIELD` (canonical text); of photos also ordinal and observation_id, of pairs
+    `evidence PART FIELD`. `versions`: of the model that answered."""
 
     run: Run
     unit: Unit
@@ -80,6 +80,8 @@ def _observations(rows: pa.Table, fields: Sequence[Field]) -> pa.Table:
         {
             "unit": _distinct(unit),
             "split": pc.coalesce(rows["asset_id"], rows["observation_id"]),
+            "ordinal": ordinals,
+            "observation_id": rows["observation_id"],
             "ordinals": pa.ListArray.from_arrays(one_each, photos),
             "suspicion": _suspicion(sure, rows.num_rows),
             **_places(rows),

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from vistoria.errors import UserError
 from vistoria.labels import plain
@@ -10,9 +13,11 @@ from vistoria.ledger import Ledger, Purpose, Run, Sample, SampledUnit, SampleSpe
 from vistoria.records import Answer
 from vistoria.review._design import Choice, Design, make_design, stratify, stratum_names
 from vistoria.review._domain import Domain
-from vistoria.review._drawing import Drawn, draw
+from vistoria.review._drawing import Drawn, draw, purpose_of
 from vistoria.review._frame import Frame, open_frame
 from vistoria.task import Field, Task
+
+Key: TypeAlias = Literal["ordinal", "observation_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +56,41 @@ def draw_sample(ledger: Ledger, run: Run, task: Task, wish: Wish) -> Sample:
         domain=wish.domain.document, strata=design.sizes, suspicious_from=design.suspicious_from,
     )  # fmt: skip
     chances = {stratum: design.probability(stratum) for stratum in design.sizes}
-    units = _units(frame, design, drawn, chances, first=1, batch=1)
+    units = _units(frame, design.table, drawn, chances, first=1, batch=1)
     return ledger.reviews.add_sample(spec, units)
+
+
+def choose_sample(
+    ledger: Ledger, run: Run, task: Task, key: Key, listed: Sequence[str], size: int,
+    fields: Sequence[str] = (),
+) -> tuple[Sample, int]:  # fmt: skip
+    """The first `size` photos of a list as a sample for development, and how many of the list were
+    passed over because they are set apart for other purposes. Nothing can be certified with it.
+
+    `listed`: ordinals or observation ids, the most interesting first. Raises UserError where none
+    is an answered photo of the run, or none is set apart for development.
+    """
+    frame = open_frame(ledger, run, "observation", Domain(), fields)
+    column = frame.table[key].cast(pa.string())
+    places = pc.index_in(pa.array(dict.fromkeys(listed), pa.string()), column.combine_chunks())
+    rows = frame.table.take(places.drop_null())
+    if not rows.num_rows:
+        raise UserError(f"none of {len(listed):,} listed photos was answered in run {run.run_id}")
+    free = [purpose_of(split) == "development" for split in rows["split"].to_pylist()]
+    kept = rows.filter(pa.array(free)).slice(0, size)
+    if not kept.num_rows:
+        raise UserError(
+            f"all {rows.num_rows:,} listed photos are set apart for calibration or certification; "
+            "list more: a fifth of all photos is for development"
+        )
+    spec = SampleSpec(
+        run_id=run.run_id, unit="observation", purpose="development", method="chosen",
+        by_field=None, seed=0, fields=_definitions(task, frame), domain={},
+        strata={"listed": kept.num_rows},
+    )  # fmt: skip
+    drawn = [Drawn(unit, "listed", at) for at, unit in enumerate(kept["unit"].to_pylist(), 1)]
+    units = _units(frame, kept, drawn, {"listed": None}, first=1, batch=1)
+    return ledger.reviews.add_sample(spec, units), rows.num_rows - sum(free)
 
 
 def _for_a_list(wish: Wish, changed: str) -> Wish:
@@ -90,7 +128,7 @@ def extend_sample(ledger: Ledger, sample: Sample, more: int) -> int:
         raise UserError(f"only {len(drawn):,} further units are set apart for {sample.purpose}")
     batch = known[-1].batch + 1
     chances = {stratum: total / sample.population}
-    units = _units(frame, design, drawn, chances, first=len(known) + 1, batch=batch)
+    units = _units(frame, design.table, drawn, chances, first=len(known) + 1, batch=batch)
     ledger.reviews.add_units(sample, units)
     return batch
 
@@ -142,15 +180,15 @@ def _definitions(task: Task, frame: Frame) -> list[dict[str, Any]]:
 
 def _units(
     frame: Frame,
-    design: Design,
+    table: pa.Table,
     drawn: Sequence[Drawn],
-    chances: Mapping[str, float],
+    chances: Mapping[str, float | None],
     *,
     first: int,
     batch: int,
 ) -> list[SampledUnit]:
-    place = {unit: at for at, unit in enumerate(design.table["unit"].to_pylist())}
-    rows = design.table.take([place[one.unit] for one in drawn]).to_pylist()
+    place = {unit: at for at, unit in enumerate(table["unit"].to_pylist())}
+    rows = table.take([place[one.unit] for one in drawn]).to_pylist()
     return [
         SampledUnit(
             item=first + at, unit=one.unit, stratum=one.stratum,
