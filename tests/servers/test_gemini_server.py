@@ -75,3 +75,44 @@ def test_runs_alone() -> None:
             assert posted(url, request_with({"text": ""}))[0] == 200
         finally:
             process.kill()
+
+
+EMBED = "/v1beta/models/gemini-embedding-2:embedContent"
+
+
+def embed_request(*photos: bytes, mime_type: str = "image/jpeg", **more: Any) -> dict[str, Any]:
+    parts = [
+        {"inline_data": {"mime_type": mime_type, "data": base64.b64encode(photo).decode()}}
+        for photo in photos
+    ]
+    return {"content": {"parts": parts}, **more}
+
+
+def test_pictures_embedded_together_come_back_as_one() -> None:
+    with GeminiServer() as server:
+        alone = [posted(server.url, embed_request(jpeg(n)), EMBED)[1] for n in (1, 2)]
+        status, both = posted(server.url, embed_request(jpeg(1), jpeg(2)), EMBED)
+        assert status == 200
+        vectors = [answer["embedding"]["values"] for answer in (*alone, both)]
+        assert [len(vector) for vector in vectors] == [3072] * 3
+        assert vectors[0] != vectors[1] != vectors[2]
+        assert both["usageMetadata"]["promptTokenCount"] == 2 * 258
+        again = posted(server.url, embed_request(jpeg(1)), EMBED)[1]
+        assert again == alone[0], "the same picture, the same numbers"
+
+
+def test_embeddings_are_refused_beyond_the_documented_limits() -> None:
+    chat = EMBED.replace("embedding-2", "3.5-flash-lite")
+    cases = (
+        (embed_request(*[jpeg(n) for n in range(7)]), EMBED, 400, "At most 6 images"),
+        (embed_request(jpeg(1), outputDimensionality=4096), EMBED, 400, "between 128 and 3072"),
+        (embed_request(jpeg(1), mime_type="image/webp"), EMBED, 400, "Unsupported MIME type"),
+        (embed_request(jpeg(1), embedContentConfig={}), EMBED, 400, "Cannot find field"),
+        (embed_request(), EMBED, 400, "content is not specified"),
+        (embed_request(jpeg(1)), chat, 404, "not supported for embedContent"),
+    )
+    with GeminiServer() as server:
+        for body, path, code, said in cases:
+            status, answer = posted(server.url, body, path)
+            assert (status, said in answer["error"]["message"]) == (code, True), answer
+        assert server.billed.total() == 0

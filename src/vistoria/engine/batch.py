@@ -21,6 +21,7 @@ import numpy as np
 from vistoria.engine.batch_collecting import Collected, Collector
 from vistoria.engine.batch_filling import Awaited, Filled, Filler, Queue
 from vistoria.engine.batch_patience import Patient
+from vistoria.engine.easy import Division
 from vistoria.engine.loading import Load, Loader
 from vistoria.engine.local import Limits, Report
 from vistoria.engine.money import Tab
@@ -96,7 +97,7 @@ class _Session:
         emit: Sink, stop: anyio.Event,
     ) -> None:  # fmt: skip
         limits = self._limits = settings.limits
-        self._plan, self._ledger, self._ask = plan, ledger, ask
+        self._plan, self._ledger, self._ask, self._load = plan, ledger, ask, load
         self._settings, self._emit, self._stop, self._folder = settings, emit, stop, Path()
         model = self._model = ask.model
         self._report = Report()
@@ -195,12 +196,14 @@ class _Session:
     def _filler(self, session_id: int) -> Filler:
         cropped = bool(self._plan.run.settings.get("image.crop"))
         recall = Recall(self._ledger, fresh=self._plan.fresh, cropped=cropped)
+        means = (self._ledger, self._plan, self._model, self._load, self._limits.retries)
         return Filler(
             ledger=self._ledger, batches=self._service.batches, loader=self._loader,
             recall=recall, tab=self._tab,
             most=cast("BatchLimits", self._model.capabilities.batch),
             folder=self._folder, awaited=self._awaited, session_id=session_id,
-            run_id=self._plan.run.run_id,
+            run_id=self._plan.run.run_id, record=self._record,
+            division=Division(*means, self._emit) if self._model.capabilities.easy else None,
         )  # fmt: skip
 
     # The course of a session

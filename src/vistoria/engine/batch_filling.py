@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vistoria.engine.easy import Division
 from vistoria.engine.loading import Loader
 from vistoria.engine.money import Tab
 from vistoria.engine.recall import Recall
@@ -77,7 +78,8 @@ class _Row(NamedTuple):
 
 @dataclass(slots=True)
 class Filler:
-    """Makes jobs of at most `most`. `folder`: for their files. `over`: what stands in the way of
+    """Makes jobs of at most `most`. `folder`: for their files. `division`: answers the easy rows
+    here, of a model that can; they go to `record` at once. `over`: what stands in the way of
     further rows, once the ceiling does."""
 
     ledger: Ledger
@@ -90,6 +92,8 @@ class Filler:
     awaited: Awaited
     session_id: int
     run_id: int
+    division: Division | None
+    record: Callable[[list[Attempt]], None]
     settled: list[Attempt] = field(default_factory=list)
     """What needed no asking: to be recorded by the session."""
     over: Spend | None = None
@@ -131,6 +135,8 @@ class _Filling:
         """Fills it to the brim; returns what has to wait for another job of this kind."""
         while self._queue.parts:
             ready = await self._looked_up(self._queue.take(_READ))
+            if not ready.loaded:
+                continue  # all of it was easy
             rows, rest = self._cut(self._wanted(ready))
             kept = self._reserve(rows)
             self._queue.put_back([*kept, *rest])
@@ -144,7 +150,14 @@ class _Filling:
             queue.task, filler.run_id, queue.question_id,
             ordinals, filler.ledger.observations(ordinals),
         )  # fmt: skip
-        return filler.recall.look_up(work, await filler.loader.pictures(work))
+        if filler.division is None:
+            return filler.recall.look_up(work, await filler.loader.pictures(work))
+        work = await filler.division.rest(work, filler.record)
+        if not work.ordinals:
+            return Ready(work, [], [])
+        ready = filler.recall.look_up(work, await filler.loader.pictures(work))
+        filler.division.earlier.recalled(filler.recall, ready)
+        return ready
 
     def _wanted(self, ready: Ready) -> list[_Row]:
         """The rows to ask; what is known or cannot be asked is settled, what is under way waits."""

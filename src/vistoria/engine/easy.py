@@ -1,20 +1,25 @@
 """Answers in this process what a model finds easy, before its service is asked about the rest."""
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import cast
 
 import anyio
 import anyio.to_thread
 
-from vistoria.engine.loading import Loader
+from vistoria.engine.loading import Load, Loader
 from vistoria.engine.plan import Plan
 from vistoria.engine.recall import Recall, identity
 from vistoria.engine.work import Calls, Outcome, Ready, Work, attempt
 from vistoria.engine.worker import read_reply
 from vistoria.errors import ObservationError
+from vistoria.events import Sink
 from vistoria.ledger import Ledger
-from vistoria.models import Cascading
+from vistoria.models import Cascading, Model
 from vistoria.records import Attempt, Picture
+
+_PART = 16  # pictures loaded and answered together, of larger work
 
 
 class Easy:
@@ -79,6 +84,40 @@ class Earlier:
                     values = {name: answer[name] for name in names}
                     outcome = Outcome(values, None, Calls(), version, confidence, copied=True)
                     recall.keep(number, seen, outcome)
+
+
+class Division:
+    """Divides larger work, a part at a time on each core, so that the rest can go into jobs."""
+
+    def __init__(
+        self, ledger: Ledger, plan: Plan, model: Model, load: Load, retries: int, emit: Sink
+    ) -> None:
+        """`model`: one of `capabilities.easy`. `load`: loads images, at most `retries` times
+        again."""
+        form, cascade = model.capabilities.easy, cast("Cascading", model)
+        assert form is not None
+        cores = len(os.sched_getaffinity(0))
+        cropped = bool(plan.run.settings.get("image.crop"))
+        loader = Loader(load, form, retries=retries, emit=emit)
+        self._easy = Easy(cascade, loader, cores, cropped=cropped)
+        self._places = anyio.CapacityLimiter(2 * cores)  # parts whose pictures are in memory
+        self.earlier = Earlier(ledger, plan, cascade)
+
+    async def rest(self, work: Work, record: Callable[[list[Attempt]], None]) -> Work:
+        """The work that is left, in order; `record` is handed what is done."""
+        left: set[int] = set()
+
+        async def settle(part: Work) -> None:
+            async with self._places:
+                attempts, rest = await self._easy.settle(part)
+            record(attempts)
+            left.update(rest.ordinals if rest else ())
+
+        every = range(len(work.ordinals))
+        async with anyio.create_task_group() as tasks:
+            for start in every[::_PART]:
+                tasks.start_soon(settle, work.part(every[start : start + _PART]))
+        return work.part([i for i in every if work.ordinals[i] in left])
 
 
 def _questions(ledger: Ledger, plan: Plan, model: Cascading) -> Mapping[int, str | None]:

@@ -7,6 +7,9 @@ gave it. A share of what the student answered is asked of the teacher too, and w
 prove that the thresholds no longer hold, or the teacher answers as another version than it was
 certified with, the student keeps quiet for the rest of the session.
 
+In batch jobs the student answers before any job is made, and the rest goes into jobs; what the
+teacher's answers tell about audits and versions is heard when they are collected.
+
 Options are the teacher's, and `thresholds`: another file than `<student>.cascade.json`.
 """
 
@@ -20,6 +23,8 @@ from typing import Any
 from vistoria import registry
 from vistoria.errors import AnswerInvalid, ConfigError, ObservationError
 from vistoria.google_account import GoogleSettings
+from vistoria.models import Batches
+from vistoria.models._cascade_batches import Watched
 from vistoria.models._cascade_rule import Audit, Rule, read_rule
 from vistoria.models.onnx import OnnxModel
 from vistoria.models.onnx import open_model as open_student
@@ -86,7 +91,7 @@ class Cascade:
             **teacher.settings, "student": student.version, "thresholds": mark.hexdigest(),
         }  # fmt: skip
         self.capabilities = replace(
-            teacher.capabilities, blocking=False, batch=None, resolutions=(),
+            teacher.capabilities, blocking=False, resolutions=(),
             easy=student.capabilities.image, billed_as=teacher.name,
             handed_over=min(1.0, 1 - rule.kept * (1 - rule.audit)),
         )  # fmt: skip
@@ -136,19 +141,24 @@ class Cascade:
         )
         for picture, reply in zip(pictures, replies, strict=True):
             if isinstance(reply, Reply):
-                self._watch(task, picture, reply)
+                self._watch(task, picture.uri, reply)
         return replies
 
-    def _watch(self, task: Task, picture: Picture, reply: Reply) -> None:
-        """Notices another version of the teacher, and compares where the student was sure."""
+    def batches(self) -> Batches:
+        """The teacher's batch jobs; raises ConfigError as it does."""
+        return Watched(self.teacher.batches(), self._audited.keys(), self._watch)
+
+    def _watch(self, task: Task | None, uri: str, reply: Reply) -> None:
+        """Notices another version of the teacher, and compares where the student was sure. `task`:
+        what it was asked, where that is known."""
         known = self.rule.versions
         if known and reply.model_version not in known:
             self._hush(
                 f"{self.teacher.name} now answers as {reply.model_version}, and the thresholds "
                 f"were certified with {', '.join(known)}"
             )
-        kept = self._audited.pop(picture.uri, None)
-        if kept is None:
+        kept = self._audited.pop(uri, None)
+        if kept is None or task is None:
             return
         try:
             values = task.parse(reply.answer)
