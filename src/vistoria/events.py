@@ -105,6 +105,17 @@ class Rerouted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """A function answered a delivery that came `at` then (since 1970), after `seconds`; `outcome`
+    as it was told; `traceparent`: the trace that it belongs to, as W3C writes it."""
+
+    outcome: str
+    at: float
+    seconds: float
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
     """No new work is taken; calls in flight are finished first."""
 
@@ -113,7 +124,7 @@ class Stopping:
 
 Event: TypeAlias = (
     Scanned | Started | Settled | Retrying | CallSent | CallReturned | LimitChanged | Spent
-    | JobChanged | Rerouted | Stopping
+    | JobChanged | Rerouted | Delivered | Stopping
 )  # fmt: skip
 Sink: TypeAlias = Callable[[Event], None]
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from tests.functions.conftest import TOPIC, Place
 from tests.functions.events import BUCKET, by_eventarc, finalized, pushed
+from tests.servers.otlp import OtlpServer, values
 from vistoria.cli import main
 
 URI = f"gs://{BUCKET}/a.jpg"
@@ -217,3 +218,29 @@ def test_a_bucket_is_watched_for_what_events_missed(
     }  # fmt: skip
     assert send(place, finalized("2.jpg", 7))[1]["outcome"] == "known"
     assert len(place.service.sent) == 3
+
+
+def test_telemetry_goes_on_with_the_trace_of_the_event(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    place.put("a.jpg", 1)
+    with OtlpServer() as collector:
+        for name, value in collector.env.items():
+            monkeypatch.setenv(name, value)
+        headers, body = EVENTS["binary"]
+        traced = headers | {"traceparent": f"00-{trace}-{parent}-01"}
+        assert send(place, (traced, body))[1]["outcome"] == "labelled"
+        assert send(place, STRAYS["malformed"][0])[1]["outcome"] == "ignored"
+        place.restart()  # which sends what is left
+        events = [span for span in collector.spans if span.name == "process event"]
+        (run,) = (span for span in collector.spans if span.name.startswith("invoke_workflow"))
+        (call,) = (span for span in collector.spans if span.name.startswith("chat"))
+    assert [values(span.attributes)["vistoria.outcome"] for span in events] == [
+        "labelled", "ignored",
+    ]  # fmt: skip
+    assert (events[0].trace_id.hex(), events[0].parent_span_id.hex()) == (trace, parent)
+    assert not events[1].parent_span_id
+    assert {span.links[0].span_id for span in (*events, call)} == {run.span_id}
+    assert events[0].start_time_unix_nano <= call.start_time_unix_nano
+    assert BUCKET not in str(collector.spans)

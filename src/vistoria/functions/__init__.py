@@ -8,8 +8,9 @@ What it answers: 200 when all is done, so that the event is gone; 503 when only 
 can help. Needs pip install 'vistoria[functions]'; docs/automation.md says how it is set up.
 """
 
+from vistoria.functions._desk import Verdict
 from vistoria.functions._entry import label
 from vistoria.functions._event import Announced, Ignored, read_event
-from vistoria.functions._inbox import Inbox, Verdict
+from vistoria.functions._inbox import Inbox
 
 __all__ = ["Announced", "Ignored", "Inbox", "Verdict", "label", "read_event"]

@@ -28,7 +28,7 @@ def label(request: "Request") -> tuple[dict[str, Any], int, dict[str, str]]:
     body = request.get_data()
     try:
         event = read_event(dict(request.headers), body)
-        verdict = _inbox().take(event, body)
+        verdict = _inbox().take(event, body, request.headers.get("traceparent"))
     except VistoriaError as error:
         # Whatever a person must mend: the events wait in Pub/Sub meanwhile, so none is lost.
         _log.error("an event is left for later: %s", error)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Self
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from vistoria.events import CallReturned, Event, Settled, Started, Stopping
+from vistoria.events import CallReturned, Delivered, Event, Settled, Started, Stopping
 from vistoria.telemetry._names import ERROR, OPERATION, RESPONSE_MODEL, TASK, Named
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Spans:
                     self._counts[attempt.status] += 1
                 if self._local:
                     self._batch(event)
+            case Delivered():
+                self._delivery(event)
             case Stopping():
                 self._run.set_attribute("vistoria.stopped_by", event.reason)
 
@@ -85,6 +88,19 @@ class Spans:
         if call.reason is not None:
             span.set_status(Status(StatusCode.ERROR))
         span.end(int((call.sent_at + call.seconds) * _SECOND))
+
+    def _delivery(self, event: Delivered) -> None:
+        """In the trace of who sent it, where it says which."""
+        carrier = {} if event.traceparent is None else {"traceparent": event.traceparent}
+        about = {name: value for name, value in self._every.items() if name != OPERATION}
+        about["vistoria.outcome"] = event.outcome
+        span = self._tracer.start_span(
+            "process event", TraceContextTextMapPropagator().extract(carrier, Context()),
+            SpanKind.CONSUMER, about, self._links, start_time=int(event.at * _SECOND),
+        )  # fmt: skip
+        if event.outcome in ("failed", "given_up", "left"):
+            span.set_status(Status(StatusCode.ERROR, event.outcome))
+        span.end(int((event.at + event.seconds) * _SECOND))
 
     def _batch(self, event: Settled) -> None:
         if not event.attempts:
