@@ -152,6 +152,7 @@ def test_a_call_is_priced_before_it_is_sent(file: str, way_in: Mapping[str, Any]
         ("bad_key", errors.AccessDenied),
         ("bad_image", errors.RequestRejected),
         ("short", UserError),
+        ("elsewhere", UserError),
     ],
 )
 async def test_failures_are_told_apart(
@@ -167,6 +168,7 @@ async def test_failures_are_told_apart(
     await model.aclose()
     assert isinstance(found, error)
     assert isinstance(found, ObservationError) == (fault == "bad_image")
+    assert ("such as us-central1" in str(found)) == (fault == "elsewhere")
 
 
 async def test_an_answer_without_its_bill_is_booked_at_its_most(

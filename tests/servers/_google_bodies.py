@@ -160,6 +160,12 @@ BODIES: Mapping[str, tuple[int, dict[str, Any]]] = {
         "This model models/gemini-2.5-flash is no longer available to new users. Please update "
         "your code to use a newer model for the latest features and improvements.",
     ),
+    "elsewhere": body(
+        404,
+        "NOT_FOUND",
+        "Publisher Model `projects/proj-1/locations/europe-west2/publishers/google/models/"
+        "gemini-embedding-2` was not found or your project does not have access to it.",
+    ),
     "quota": body(
         429,
         "RESOURCE_EXHAUSTED",

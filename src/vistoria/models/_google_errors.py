@@ -14,7 +14,7 @@ from vistoria.errors import (
     image_missing,
 )
 from vistoria.google_problem import CAUSES, Problem, cause, read_problem
-from vistoria.models._gemini_family import retired
+from vistoria.models._gemini_family import embedding_facts, retired
 from vistoria.models._http import Answer, common_error, retry_after
 
 _BAD_KEY = re.compile(r"api key (not valid|not found|expired)|valid api key", re.IGNORECASE)
@@ -137,6 +137,11 @@ def _not_found(problem: Problem, model: str, uri: str, by_reference: bool) -> Vi
     if by_reference and not _MODEL.search(problem.said):
         return image_missing(uri, f"Google: {problem.said}")
     end = retired(model)
+    if model in embedding_facts():
+        return UserError(
+            f"Google has no {model!r} here: {problem.said}\n  set the option location to where it "
+            "answers, such as us-central1"
+        )
     if end is None:
         return UserError(
             f"Google knows no model {model!r} here: {problem.said}\n  `vistoria models` lists some"

@@ -23,6 +23,7 @@ from vistoria.ledger import Ledger, Run
 from vistoria.models import Embedding
 from vistoria.records import OBSERVATION_COLUMNS, Capabilities, ImageRef, Picture, Reply
 from vistoria.sources import Selection
+from vistoria.student._packages import onnx, scikit
 from vistoria.student.backbone import EmbeddingModel, Floats
 from vistoria.student.embedding import Embedded, Listen, Load, image_key, unheard
 from vistoria.task import Field, Task
@@ -63,8 +64,11 @@ class ServiceVision:
     ) -> Embedded:
         """The vectors of these images; `look`: what is done to them before, JSON.
 
-        Raises RunStopped where the ceiling or a person ended it; what was paid for is kept.
+        Raises MissingExtra before anything is sent, and RunStopped where the ceiling or a person
+        ended it; what was paid for is kept.
         """
+        onnx()
+        scikit("linear_model")
         model = _Vectors(self.embedding)
         settings = {**self.embedding.settings, **json.loads(look or "{}")}
         job = Job(
@@ -167,7 +171,8 @@ def _check_finished(ledger: Ledger, plan: Plan, report: Report) -> None:
     state = ledger.summary(plan.run)
     raise RunStopped(
         f"{report.stopped_by or 'stopped'}\n  {state.answered:,} of {state.total:,} pictures have "
-        "their numbers, and those are kept: the same command goes on with the rest"
+        "their numbers, and those are kept: the same command goes on with the rest",
+        interrupted=report.outcome == "interrupted",
     )
 
 
