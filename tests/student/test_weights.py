@@ -138,7 +138,8 @@ def test_what_was_converted_needs_torch_no_more(tmp_path: Path, cache: Path) -> 
 def test_a_graph_goes_before_weights(hub: HubServer, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "a", {"model_type": "vit"})
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
-    graph: bytes = vit().SerializeToString()
+    model: Any = vit()
+    graph: bytes = model.SerializeToString()
     hub.repos = {"tiny/both": {**files, "onnx/model.onnx": graph}}
     assert open_backbone("hub:tiny/both").dimensions > 2
     assert not [path for path in hub.asked if "safetensors" in path]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vistoria import opening
-from vistoria.cli._student import pairs
+from vistoria.cli._student import pairs, progress
 from vistoria.cli._talk import note
 from vistoria.cli._work import confirm, work
 from vistoria.engine import Plan, Report
@@ -31,7 +31,7 @@ def open_vision(project: "Project", run: Run, given: Mapping[str, Any]) -> "Seei
     here = name in _HERE or name.endswith(".onnx") or name.startswith("hub:")
     if not here and (embedding := opening.open_embedding(project, name, options)):
         return _service(project, run, embedding, given)
-    backbone = open_backbone(name, options)
+    backbone = open_backbone(name, options, progress())
     return Vision(backbone, opening.open_images(project), project.run.ledger.parent)
 
 

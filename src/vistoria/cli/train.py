@@ -5,31 +5,38 @@ field on the features of a frozen backbone. Samples drawn for certification or c
 learned from. Writes one ONNX file, which runs as --model onnx:FILE, and beside it a card (.md,
 .json) and the labels that the student doubts (.suspects.csv). Text and boxes stay with the teacher.
 
-BACKBONE is "street" (bundled; it knows drawn streets), an ONNX image encoder, hub:OWNER/NAME, or
-gemini-embedding-2, a service that is paid for each photo, within --budget, and never twice.
+BACKBONE is "street" (bundled; it knows drawn streets), an ONNX image encoder, hub:OWNER/NAME,
+timm:NAME, a folder laid out like a repository of the hub, or gemini-embedding-2, a service that is
+paid for each photo, within --budget, and never twice. Weights (.safetensors) are converted once, by
+torch. With --fine-tune the backbone itself learns too; the same command goes on after a kill.
 
 Examples:
     vistoria train
     vistoria train --run 3 --out poles.onnx --fields material,leaning
     vistoria train --backbone hub:onnx-community/siglip2-base-patch16-224-ONNX --int8
+    vistoria train --backbone hub:google/siglip2-base-patch16-224 --fine-tune -t epochs=10
     vistoria train --backbone gemini-embedding-2 -b dimensions=1536 --budget "2 USD"
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vistoria.cli import _settings
 from vistoria.cli._command import Command
+from vistoria.cli._fine_tuning import check_flags, fine_tuning, say_tuned, tune
 from vistoria.cli._student import fields, progress, share, task_of
 from vistoria.cli._talk import as_json, note, put_json, put_table, quiet, warnings_shown
 from vistoria.cli._vision import open_vision
 from vistoria.errors import UserError
 from vistoria.ledger import Ledger
 from vistoria.result import shown
+
+if TYPE_CHECKING:
+    from vistoria.student.embedding import Seeing
 
 
 @click.command("train", cls=Command, help=__doc__)
@@ -41,6 +48,7 @@ from vistoria.result import shown
 )
 @click.option("-b", "--backbone-option", "options", multiple=True, metavar="KEY=VALUE",
               help="An option of an encoder or a service, e.g. output=pooler_output.")  # fmt: skip
+@fine_tuning
 @click.option("--int8", is_flag=True, help="Write the backbone in 8 bits, and measure the loss.")
 @click.option("--seed", type=int, default=0, metavar="N", help="Another division of the rows.")
 @click.option("--suspects", type=int, default=200, metavar="N", help="Doubtful labels to list.")
@@ -66,11 +74,15 @@ def command(context: click.Context, /, as_json: bool, **given: Any) -> None:
     settings = Settings(
         shares=Shares(seed=given["seed"]), int8=given["int8"], suspects=given["suspects"]
     )
+    check_flags(given)
     with warnings_shown(), Ledger(project.run.ledger, create=False) as ledger:
         run = ledger.run(given["number"])
         task = task_of(project, ledger, run, given["fields"])
-        vision = open_vision(project, run, given)
         note("run", f"{run.run_id}: task {run.task}, labelled by {run.model}")
+        if given["fine_tune"]:
+            vision: Seeing = tune(project, ledger, run, task, settings.shares, given)
+        else:
+            vision = open_vision(project, run, given)
         note("backbone", f"{vision.backbone.name} {vision.backbone.version}")
         student = train_student(
             ledger, run, task, vision, settings, name=out.stem, listen=progress()
@@ -81,6 +93,7 @@ def command(context: click.Context, /, as_json: bool, **given: Any) -> None:
         put_json(document)
         return
     put_table(_COLUMNS, [_row(name, one) for name, one in document["fields"].items()], aligned=True)
+    say_tuned(document["fine_tuning"])
     for name, why in document["left_to_teacher"].items():
         note("not learned", f"{name}: {why}", fg="yellow")
     note("student", f"{shown(written.path)}; card {shown(written.card)}")

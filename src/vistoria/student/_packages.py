@@ -5,7 +5,7 @@ from typing import Any
 
 from vistoria.errors import ConfigError, MissingExtra
 
-__all__ = ["onnx", "scikit", "timm", "torch", "transformers"]
+__all__ = ["onnx", "safetensors", "scikit", "timm", "torch", "transformers"]
 
 
 def onnx() -> Any:
@@ -26,6 +26,11 @@ def torch() -> Any:
 def transformers() -> Any:
     """The package `transformers`; raises MissingExtra."""
     return _package("transformers", "backbones from weights", "torch")
+
+
+def safetensors() -> Any:
+    """The package `safetensors`; raises MissingExtra."""
+    return _package("safetensors", "backbones from weights", "torch")
 
 
 def timm() -> Any:

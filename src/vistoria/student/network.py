@@ -94,7 +94,7 @@ def _of_timm(weights: Weights) -> Any:
         return package.create_model(
             f"local-dir:{weights.folder}", pretrained=True, num_classes=0
         )  # fmt: skip
-    except _UNFIT as error:
+    except (*_UNFIT, _packages.safetensors().SafetensorError) as error:
         raise ConfigError(
             f"timm does not open {weights.name!r} ({weights.kind}): {str(error)[:300]}"
         ) from error
@@ -109,7 +109,7 @@ def _of_transformers(weights: Weights) -> Any:
                 str(weights.folder), local_files_only=True, use_safetensors=True,
                 dtype=torch.float32, output_loading_info=True, **more,
             )  # fmt: skip
-        except _UNFIT as error:
+        except (*_UNFIT, _packages.safetensors().SafetensorError) as error:
             raise ConfigError(
                 f"transformers does not open {weights.name!r} ({weights.kind}): {str(error)[:300]}"
             ) from error
@@ -150,6 +150,8 @@ def _pooled(torch: Any, model: Any, weights: Weights) -> Any:
             if how == "pooler":
                 return found.pooler_output.flatten(1)
             tokens = found.last_hidden_state
+            if tokens.ndim == 4:  # places side by side, not one after the other
+                return tokens.mean((2, 3))
             if how == "cls":
                 return tokens[:, 0]
             return tokens[:, prefix if how == "skip" else 0 :].mean(1)

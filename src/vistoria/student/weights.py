@@ -28,7 +28,8 @@ POOLING: Mapping[str, Literal["cls", "mean", "pooler"]] = {
     "convnextv2": "pooler", "deit": "cls", "dinov2": "cls", "dinov2_with_registers": "cls",
     "dinov3_convnext": "pooler", "dinov3_vit": "cls", "efficientnet": "pooler", "ijepa": "mean",
     "mobilenet_v2": "pooler", "regnet": "pooler", "resnet": "pooler", "siglip": "pooler",
-    "siglip_vision_model": "pooler", "vit": "cls", "vit_msn": "cls",
+    "siglip_vision_model": "pooler", "swin": "mean", "swinv2": "mean", "vit": "cls",
+    "vit_msn": "cls",
 }  # fmt: skip
 """Architecture → the features on which its authors put a classifier: the first token after the last
 norm, the mean of all tokens, or what the architecture's own pooling gives."""
