@@ -14,14 +14,18 @@ from tests.models._gemini import PHOTO
 from tests.servers.gemini import KEY, GeminiServer
 from tests.student.shapes import TASK
 from vistoria import errors
+from vistoria import opening as by_project
 from vistoria.engine.money import Tab
 from vistoria.errors import ConfigError, ObservationError, UnknownName, UserError, VistoriaError
 from vistoria.models import Vector
+from vistoria.models._cascade_rule import Rule
+from vistoria.models.cascade import open_model as open_cascade
 from vistoria.models.gemini import open_embedding
 from vistoria.models.gemini import open_model as open_gemini
 from vistoria.models.onnx import open_model as open_onnx
 from vistoria.models.probe import open_model
 from vistoria.pricing import Ceiling, load_prices
+from vistoria.project import load_project
 from vistoria.records import Picture, Reply
 from vistoria.student.backbone import EmbeddingModel
 from vistoria.student.export import Described, head_document, student_graph, write_student
@@ -219,6 +223,43 @@ def test_wrong_names_and_options_say_what_to_write(
     other = written(tmp_path / "old.onnx", version="gemini-embedding-2-preview")
     with pytest.raises(ConfigError, match="train again"):
         open_model(other, way_in)
+
+
+def test_the_project_says_whose_account_and_where(
+    cloud: tuple[GeminiServer, Any], tmp_path: Path, file: str
+) -> None:
+    path = tmp_path / "vistoria.toml"
+    path.write_text(
+        f'[model]\nname = "probe:{Path(file).name}"\n'
+        '[google]\nproject = "poles-1"\nregion = "us-central1"\n'
+    )
+    project = load_project(path, {})
+    model = by_project.open_model(project)
+    assert model.name == f"probe:{file}", "of the project file's own folder"
+    assert model.capabilities.service.startswith(NAME)
+    assert model.capabilities.service.endswith("poles-1 us-central1")
+    for name in (NAME, "gemini-embedding-2"):
+        embedding = by_project.open_embedding(project, name, {"dimensions": 256})
+        assert embedding is not None
+        assert (embedding.name, embedding.settings) == (NAME, {"dimensions": 256})
+        assert embedding.capabilities.service == model.capabilities.service
+    assert by_project.open_embedding(project, "stret", {}) is None
+    assert by_project.open_embedding(project, "onnx:street", {}) is None
+
+
+def test_before_a_probe_a_cascade_costs_what_the_probe_does(
+    file: str, way_in: Mapping[str, Any], tmp_path: Path
+) -> None:
+    task = load_task("street_asset")
+    rule = Rule(
+        student=open_onnx("street", {}).version, teacher=f"probe:{file}", versions=(), kept=0.5,
+        fields={one.name: one.fingerprint for one in task.fields}, threshold=0.9,
+    )  # fmt: skip
+    rule.write(tmp_path / "rule.json")
+    given = {**way_in, "thresholds": str(tmp_path / "rule.json")}
+    model = open_cascade(f"street,probe:{file}", given)
+    tab = Tab(model.name, model.capabilities, load_prices(), Ceiling())
+    assert tab.most(task, None, None).money == 258 * 450_000
 
 
 def test_a_student_that_takes_pictures_is_not_a_probe(

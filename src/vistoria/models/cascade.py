@@ -91,8 +91,8 @@ class Cascade:
             **teacher.settings, "student": student.version, "thresholds": mark.hexdigest(),
         }  # fmt: skip
         self.capabilities = replace(
-            teacher.capabilities, blocking=False, resolutions=(),
-            easy=student.capabilities.image, billed_as=teacher.name,
+            teacher.capabilities, blocking=False, resolutions=(), easy=student.capabilities.image,
+            billed_as=teacher.capabilities.billed_as or teacher.name,
             handed_over=min(1.0, 1 - rule.kept * (1 - rule.audit)),
         )  # fmt: skip
         self._audit = Audit(rule.alarms)

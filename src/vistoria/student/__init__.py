@@ -3,7 +3,7 @@
     student = train_student(ledger, run, task, open_backbone("street"), load, Settings())
     student.write(Path("student.onnx"))          # model = "onnx:student.onnx"
 
-dataset     who may be learned from, and who never   · embedding, backbone, street, hub: features
+dataset     who may be learned from, and who never   · embedding, backbone, street, hub, service
 training    heads, calibration, suspicious labels    · export, quantise, card: one file and its card
 evaluation  any model on any reviewed set            · certify: thresholds of a cascade
 tuning      Gemini, fine-tuned
