@@ -1,5 +1,6 @@
 """Where a photo lies on this machine, for programs that open files and no addresses."""
 
+import os
 from pathlib import Path
 
 from vistoria.errors import AddressInvalid
@@ -19,4 +20,6 @@ def address_of(uri: str) -> Address | None:
 def local_path(uri: str) -> Path | None:
     """The absolute path of a photo on this machine; None where it lies elsewhere."""
     found = address_of(uri)
-    return Path(found.key).absolute() if found and found.scheme == "file" else None
+    if found is None or found.scheme != "file":
+        return None
+    return Path(os.path.abspath(found.key))  # noqa: PTH100 - drops `..` and follows no links
