@@ -17,6 +17,7 @@ from tests.servers.webhook import Receiver
 from vistoria.errors import AccessDenied, ConfigError, TransientError, UserError
 from vistoria.ledger import Ledger
 from vistoria.publishers import PublisherOptions
+from vistoria.publishers._outbox import Outbox
 from vistoria.publishers.webhook import open_publisher
 
 SECRET = "c2VjcmV0IG9mIHRoZSB0ZXN0cw=="
@@ -110,6 +111,14 @@ class TestContract(PublisherContract):
         assert json.loads(done.stdout)["rows"] == {"events": 120}
         assert len(self.receiver.taken) <= 120 + 4  # those that were on their way come twice
         self.all_in_order(120)
+
+    def test_one_process_at_a_time(self, ledger: Ledger, address: str) -> None:
+        edition = edition_of(ledger, town())
+        busy = Outbox(ledger.path.parent, address)
+        with pytest.raises(TransientError, match="another process"):
+            self.open(address).publish(edition)
+        busy.close()
+        assert self.open(address).publish(edition).rows == {"events": 12}
 
     def test_from_a_notebook(self, ledger: Ledger, address: str) -> None:
         edition = edition_of(ledger, town())

@@ -13,6 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from filelock import FileLock, Timeout
+
+from vistoria.errors import TransientError
+
 if TYPE_CHECKING:
     from vistoria.publishers._edition import Edition
 
@@ -56,13 +60,20 @@ class Event(NamedTuple):
 
 
 class Outbox:
-    """The outbox for one address."""
+    """The outbox for one address, of one process at a time: two would mix up the order."""
 
     def __init__(self, folder: Path, address: str) -> None:
-        """`folder`: where the ledger lies."""
+        """`folder`: where the ledger lies. Raises TransientError while another process has it."""
         name = hashlib.sha256(address.encode()).hexdigest()[:12]
-        # One thread at a time: in a notebook the events are sent from another one.
         path = folder / f"outbox-{name}.sqlite"
+        self._lock = FileLock(f"{path}.lock")  # which the system releases however a process ends
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise TransientError(
+                f"another process sends to {address} now; run the same command when it has ended"
+            ) from None
+        # One thread at a time: in a notebook the events are sent from another one.
         self._db = sqlite3.connect(path, timeout=60, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         # What a power cut takes is sent again, under the same id.
@@ -70,8 +81,9 @@ class Outbox:
         self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file, for others to open."""
         self._db.close()
+        self._lock.release()
 
     def fill(self, edition: "Edition") -> None:
         """Adds an event for each photo whose labels are new or changed, all or none."""
