@@ -5,13 +5,12 @@ known, a bounding box. What the edition is, and whose pictures it rests on, stan
 collection and in the properties of each feature. Photos stand in for assets where no row names one.
 """
 
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from vistoria.publishers import Advance, Publisher, PublisherOptions
+from vistoria.publishers._collection import held, write_collection
 from vistoria.publishers._edition import Edition
 from vistoria.publishers._files import FilePublisher, bare, check_options
 from vistoria.publishers._units import Unit, units_of
@@ -22,36 +21,30 @@ SCHEMES = ("geojson",)
 SUFFIXES = (".geojson",)
 EXTRA = None
 _DIGITS = 7  # of a degree: a centimetre, as the RFC advises not to write more than is known
-_TAIL = 8192
-_MARK = re.compile(r'"vistoria": (\{.*\})\}\s*$')
 
 
 def open_publisher(address: str, options: PublisherOptions) -> Publisher:
     """One file."""
     check_options(options)
-    return FilePublisher(bare(address, *SCHEMES), options, _write, _held)
+    return FilePublisher(bare(address, *SCHEMES), options, _write, held)
 
 
 def _write(path: Path, edition: Edition, advance: Advance) -> Mapping[str, int]:
-    units, rows = units_of(edition), 0
+    units = units_of(edition)
     box: list[float] = []
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write('{"type": "FeatureCollection", "features": [')
+
+    def features() -> Iterator[dict[str, Any]]:
+        nonlocal box
         for unit in units.rows:
             feature = feature_of(unit)
             if feature["geometry"]:
                 box = _wider(box, feature["geometry"]["coordinates"])
-            file.write(",\n" if rows else "\n")
-            file.write(json.dumps(feature, ensure_ascii=False))
-            rows += 1
-            advance(units.kind, 1)
-        file.write("\n]")
-        if box:
-            file.write(f', "bbox": {json.dumps(box)}')
-        file.write(f', "attribution": {json.dumps(edition.attribution, ensure_ascii=False)}')
-        mark = {**edition.provenance(), "rows": {units.kind: rows}}
-        file.write(f', "vistoria": {json.dumps(mark, ensure_ascii=False)}}}\n')
-    return {units.kind: rows}
+            yield feature
+
+    def members() -> dict[str, Any]:
+        return {**({"bbox": box} if box else {}), "attribution": edition.attribution}
+
+    return write_collection(path, edition, units.kind, features(), advance, members)
 
 
 def feature_of(unit: Unit) -> dict[str, Any]:
@@ -70,10 +63,3 @@ def _wider(box: list[float], point: list[float]) -> list[float]:
     return [
         min(west, point[0]), min(south, point[1]), max(east, point[0]), max(north, point[1])
     ]  # fmt: skip
-
-
-def _held(path: Path) -> Mapping[str, Any] | None:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL))
-        found = _MARK.search(file.read().decode("utf-8", "replace"))
-    return json.loads(found[1]) if found else None

@@ -4,14 +4,13 @@ One item per answered photo (STAC 1.1), its image as asset `image`, its labels a
 A photo whose time is not known has been taken some time before the run began, and says so.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from vistoria.publishers import Advance, Publisher, PublisherOptions
+from vistoria.publishers._collection import held, write_collection
 from vistoria.publishers._edition import Edition
 from vistoria.publishers._files import FilePublisher, bare, check_options
 
@@ -21,29 +20,18 @@ SCHEMES = ("stac",)
 SUFFIXES = (".stac.json",)
 EXTRA = None
 _FIRST = "1900-01-01T00:00:00Z"
-_TAIL = 8192
-_MARK = re.compile(r'"vistoria": (\{.*\})\}\s*$')
 _TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
 
 def open_publisher(address: str, options: PublisherOptions) -> Publisher:
     """One file."""
     check_options(options)
-    return FilePublisher(bare(address, *SCHEMES), options, _write, _held)
+    return FilePublisher(bare(address, *SCHEMES), options, _write, held)
 
 
 def _write(path: Path, edition: Edition, advance: Advance) -> Mapping[str, int]:
-    rows = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write('{"type": "FeatureCollection", "features": [')
-        for ordinal, row in edition.photos():
-            file.write(",\n" if rows else "\n")
-            file.write(json.dumps(_item(edition, ordinal, row), ensure_ascii=False, default=str))
-            rows += 1
-            advance("items", 1)
-        mark = {**edition.provenance(), "rows": {"items": rows}}
-        file.write(f'\n], "vistoria": {json.dumps(mark, ensure_ascii=False)}}}\n')
-    return {"items": rows}
+    items = (_item(edition, ordinal, row) for ordinal, row in edition.photos())
+    return write_collection(path, edition, "items", items, advance)
 
 
 def _item(edition: Edition, ordinal: int, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,10 +81,3 @@ def _image(uri: str) -> dict[str, Any]:
     asset: dict[str, Any] = {"href": uri, "roles": ["data"]}
     kind = _TYPES.get(Path(uri).suffix.lower())
     return asset if kind is None else asset | {"type": kind}
-
-
-def _held(path: Path) -> Mapping[str, Any] | None:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL))
-        found = _MARK.search(file.read().decode("utf-8", "replace"))
-    return json.loads(found[1]) if found else None
