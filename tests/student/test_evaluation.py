@@ -9,15 +9,18 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from tests.labelled import POLE, add_run, poles, truth_of
 from tests.student.conftest import World
 from tests.student.shapes import TASK, TASK_FILE, review
 from vistoria.cli import main
 from vistoria.errors import UserError
 from vistoria.ledger import Ledger, Sample
 from vistoria.ledger._samples import Purpose
+from vistoria.review import Wish, draw_sample, record, simulate
 from vistoria.student.evaluation import compared, evaluate, unseen_units
 from vistoria.student.picture import draw
 from vistoria.student.student import Settings, Student, train_student
+from vistoria.truth import binomial
 
 FOUR = TASK.only(["colour", "dark", "marks", "level"])
 
@@ -36,7 +39,7 @@ def test_a_models_figures_are_what_one_counts_by_hand(world: World) -> None:
         sample = reviewed(world, ledger, chosen)
         refs = [one.image.uri for one in ledger.observations(chosen)]
         units, left_out = unseen_units(ledger, sample, world.run.model)
-        found = evaluate(ledger, sample, FOUR, world.run, units=units, left_out=left_out)
+        found = evaluate(ledger, sample, FOUR, world.run, units)
     right = [world.truth[u]["colour"] == world.teacher.answers[u]["colour"] for u in refs]
     colour = found.fields["colour"]
     assert (found.units, found.answered, left_out) == (80, 80, 0)
@@ -110,7 +113,7 @@ def test_a_picture_has_a_point_per_model_and_a_panel_per_kind_of_price(
     with world.ledger() as ledger:
         sample = reviewed(world, ledger, ledger.scope(world.run).ordinals[:50].tolist())
         units, _ = unseen_units(ledger, sample, world.run.model)
-        free = evaluate(ledger, sample, FOUR, world.run, units=units)
+        free = evaluate(ledger, sample, FOUR, world.run, units)
     models = [
         replace(free, model=f"some:{number}", cost=cost)
         for number, cost in enumerate((0, 10**11, 2 * 10**12, None))
@@ -126,3 +129,21 @@ def test_a_picture_has_a_point_per_model_and_a_panel_per_kind_of_price(
     for field, name, said in (("dark", "x.bmp", "a picture ends in"), ("no", "x.svg", "no model")):
         with pytest.raises(UserError, match=said):
             draw(models, field, tmp_path / name)
+
+
+def test_a_field_is_judged_where_it_applies(tmp_path: Path) -> None:
+    """Half of the photos show signs, which have no material: they neither count nor widen."""
+    rows = poles(500, signs=500)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        run = add_run(ledger, rows)
+        wish = Wish(size=120, choice="stratified", by_field="asset", fields=("asset", "material"))
+        sample = draw_sample(ledger, run, POLE, wish)
+        record(ledger, simulate(ledger, sample, truth_of(rows), error_rate=0))
+        found = evaluate(ledger, sample, POLE, run, ledger.reviews.units(sample))
+        left = evaluate(ledger, sample, POLE, run, ledger.reviews.units(sample), ["material"])
+    material = found.fields["material"]
+    assert 40 < material.units < 80
+    assert material.accuracy is not None
+    assert material.accuracy.low == pytest.approx(binomial(material.units, material.units).low)
+    assert list(left.fields) == ["asset"]
+    assert left.document()["unanswerable"] == ["material"]

@@ -240,14 +240,11 @@ def _facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for key, value in limits.items():
             said = "never answered here" if value > 1 else f"from a score of {value:.3f}"
             yield f"{name} = {key}", said
-    if "rows_left" in document:
-        yield (
-            "teacher calls",
-            (
-                f"{document['teacher_calls_expected']:,} expected for {document['rows_left']:,} "
-                f"rows left; saves about {document['money_saved_expected'] or 'an unknown amount'}"
-            ),
-        )
+    if left := document.get("rows_left"):
+        saved = document["money_saved_expected"]
+        worth = f"; saves about {saved}" if saved else ""
+        calls = document["teacher_calls_expected"]
+        yield "teacher calls", f"{calls:,} expected for {left:,} rows left{worth}"
     yield "thresholds", shown(Path(document["thresholds"]))
     yield "counts", "rare classes are under-counted by a cascade: take counts from a sample"
     yield "next", f"vistoria run --model cascade:{document['student']},{document['teacher']}"

@@ -66,19 +66,20 @@ class Scored:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """A model on a sample. `answered` of `units` units have an answer; the others count as wrong.
-    `cost`: of 1,000 images, None where a price is unknown. `rate`: images per second of the
-    session that asked, None where nothing had to be asked. `left_out`: units that the model may
-    have been trained on."""
+    `unanswerable`: fields of the task that the model does not answer at all. `cost`: of 1,000
+    images, None where a price is unknown. `rate`: images per second of the session that asked, None
+    where nothing had to be asked. `left_out`: units that the model may have been trained on."""
 
     model: str
     versions: tuple[str, ...]
     sample_id: int
     units: int
     answered: int
-    left_out: int
+    unanswerable: tuple[str, ...]
     fields: Mapping[str, Scored]
     cost: Money | None
-    rate: float | None
+    left_out: int = 0
+    rate: float | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON values."""
@@ -88,6 +89,7 @@ class Evaluation:
             "cost_per_1000": None if self.cost is None else format_money(self.cost),
             "cost_per_1000_usd": None if self.cost is None else self.cost / 10**12,
             "images_per_second": None if self.rate is None else round(self.rate, 2),
+            "unanswerable": list(self.unanswerable),
             "fields": {name: one.document() for name, one in self.fields.items()},
         }  # fmt: skip
 
@@ -104,10 +106,11 @@ def sample_ordinals(units: Sequence[SampledUnit]) -> list[int]:
 
 
 def evaluate(
-    ledger: Ledger, sample: Sample, task: Task, run: Run, *, units: Sequence[SampledUnit],
-    left_out: int = 0, rate: float | None = None,
+    ledger: Ledger, sample: Sample, task: Task, run: Run, units: Sequence[SampledUnit],
+    unanswerable: Sequence[str] = (),
 ) -> Evaluation:  # fmt: skip
-    """How the answers of `run` compare with what people decided about `units` of a sample.
+    """How the answers of `run` compare with what people decided about `units` of a sample; nothing
+    is said about fields that are `unanswerable`.
 
     Raises UserError where nothing was decided, or the sample is of pairs.
     """
@@ -121,11 +124,12 @@ def evaluate(
     return Evaluation(
         model=run.model, versions=versions, sample_id=sample.sample_id, units=len(units),
         answered=sum(any(o in said for o in unit.ordinals[0]) for unit in units),
-        left_out=left_out, rate=rate,
+        unanswerable=tuple(unanswerable),
         fields={
             one.name: scored
             for one in task.fields
-            if (scored := _scored(one, sample, units, truth, said)) is not None
+            if one.name not in unanswerable
+            and (scored := _scored(one, sample, units, truth, said)) is not None
         },
         cost=None if spent.money is None else round(1000 * spent.money / max(spent.requests, 1)),
     )  # fmt: skip
@@ -157,13 +161,17 @@ def _scored(
     said: Mapping[int, _Said],
 ) -> Scored | None:  # fmt: skip
     right: dict[int, bool] = {}
+    elsewhere: set[int] = set()  # units that the field does not apply to
     pairs: list[tuple[Value, Value]] = []
     sure: list[float] = []
-    tolerance = _tolerance(asked)
+    tolerance, looked_at = _tolerance(asked), {ordinal for ordinal, _ in truth}
     for unit in units:
         ordinals = unit.ordinals[0]
         known = [truth[o, asked.name] for o in ordinals if (o, asked.name) in truth]
-        if not known or known[0] is ... or (known[0] is None and asked.only_if):
+        if asked.only_if and (known[0] is None if known else looked_at.intersection(ordinals)):
+            elsewhere.add(unit.item)
+            continue
+        if not known or known[0] is ...:
             continue
         answers = [said[o] for o in ordinals if o in said]
         answer = _usual([one.answer.get(asked.name) for one in answers])
@@ -176,7 +184,7 @@ def _scored(
     hits = np.fromiter(right.values(), bool, len(right))
     return Scored(
         units=len(right), share_right=float(hits.mean()), right=right,
-        accuracy=_accuracy(sample, units, right), classes=_classes(asked, sample, pairs),
+        accuracy=_accuracy(sample, units, right, elsewhere), classes=_classes(asked, sample, pairs),
         confusion=confusion_of(asked, [a for a, _ in pairs], [b for _, b in pairs]),
         calibration=calibration_error(np.array(sure), hits) if len(sure) == len(hits) else None,
     )  # fmt: skip
@@ -199,9 +207,11 @@ def _usual(answers: Sequence[Value]) -> Value:
 
 
 def _accuracy(
-    sample: Sample, units: Sequence[SampledUnit], right: Mapping[int, bool]
+    sample: Sample, units: Sequence[SampledUnit], right: Mapping[int, bool], elsewhere: set[int]
 ) -> Interval | None:
-    """For the population: exact for a simple sample, weighted by stratum for others."""
+    """For the part of the population that the field applies to: exact for a simple sample. For
+    others each stratum has the weight of the units that it is estimated to hold of that part
+    (Cochran, Sampling Techniques, 1977, 5A.14)."""
     if sample.method == "chosen":
         return None
     if sample.method == "simple":
@@ -210,8 +220,11 @@ def _accuracy(
     strata = []
     for name, size in sample.strata.items():
         own = [hit for item, hit in right.items() if where[item] == name]
-        if size:
-            strata.append(Stratum(size, min(len(own), size), min(sum(own), size)))
+        others = sum(where[item] == name for item in elsewhere)
+        known = len(own) + others
+        within = max(len(own), round(size * len(own) / known)) if known else size
+        if within:
+            strata.append(Stratum(within, len(own), sum(own)))
     return share(strata)
 
 
