@@ -141,6 +141,19 @@ def test_embed_train_export_and_run(place: Place) -> None:
     assert {row["model_version"] for row in rows} == {f"student-{told['version']}"}
 
 
+def test_the_doctor_asks_what_it_can_answer(place: Place, few: World) -> None:
+    assert place.train().exit_code == 0
+    before = place.paid
+    photos = str(few.folder / "photos.csv")
+    given = ["doctor", photos, "--task", "shapes.toml", "--model", "probe:student.onnx"]
+    done = place.call(*given, "--json")
+    said = {one["check"]: one["said"] for one in json.loads(done.stdout)["findings"]}
+    assert said["answer"].startswith("student-")
+    assert said["answer"].endswith("answers")
+    assert "cannot answer" in said["task"]
+    assert place.paid == before + 1
+
+
 def test_the_file_answers_in_plain_onnxruntime(place: Place, few: World) -> None:
     assert place.train("--backbone", "gemini:gemini-embedding-2").exit_code == 0
     session = ort.InferenceSession("student.onnx", providers=["CPUExecutionProvider"])

@@ -11,6 +11,8 @@ from vistoria import opening
 from vistoria.cloud.facts import pay_as_you_go
 from vistoria.cloud.finding import Finding
 from vistoria.cloud.visit import Visit
+from vistoria.engine import others
+from vistoria.engine.plan import answerable
 from vistoria.errors import (
     ObservationError,
     RateLimited,
@@ -74,7 +76,7 @@ def _living(visit: Visit, version: str) -> Finding:
             check="answer", status=status, said=f"{name} answers, and ends on {end.until}",
             mend=f"change to gemini:{end.use}; plan shows what that costs",
         )  # fmt: skip
-    if name and not version.startswith(name):
+    if others(visit.model.name, [version]):
         return Finding(
             check="answer", status="warn", said=f"{name} answers as {version}",
             mend=f"name the model that answers: --model gemini:{version}",
@@ -104,11 +106,12 @@ def _elsewhere(visit: Visit) -> Finding | None:
 
 async def _ask(model: Model, task: Task) -> Reply | ObservationError:
     grey = np.full((_SIDE, _SIDE, 3), 128, np.uint8)
+    asked, _ = answerable(task, model)
     picture = Picture(
         uri="doctor.jpg", mime_type="image/jpeg", data=encode_jpeg(grey), width=_SIDE, height=_SIDE
     )
     try:
-        (found,) = await model.ask(task, [picture])
+        (found,) = await model.ask(asked, [picture])
     finally:
         await model.aclose()
     return found
