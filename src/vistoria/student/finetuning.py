@@ -278,7 +278,7 @@ class _School:
         self.module.eval()
         sums = np.zeros(len(self.heads))
         size = self.options.batch
-        with self.torch.inference_mode(), self._half():
+        with self.torch.no_grad(), self._half():
             for at in range(0, len(self.watched), size):
                 rows = self.watched[at : at + size]
                 pixels = self.network.pixels(self.lesson.frames[rows], self.device)

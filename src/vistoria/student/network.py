@@ -62,7 +62,7 @@ class Network:
         torch = _packages.torch()
         self.module.to(device).eval()
         parts: list[Floats] = []
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
             for at in range(0, len(frames), _BATCH):
                 pixels = self.pixels(frames[at : at + _BATCH], device)
                 parts.append(self.module(self.normalised(pixels)).float().cpu().numpy())

@@ -34,7 +34,7 @@ from vistoria.student.student import Settings, train_student
 from vistoria.student.weights import POOLING
 
 FRAMES = np.random.default_rng(4).integers(0, 256, (5, SIDE, SIDE, 3), np.uint8)
-VIT = {"img_size": SIDE, "embed_dim": 32, "depth": 2, "num_heads": 2}
+VIT: dict[str, Any] = {"img_size": SIDE, "embed_dim": 32, "depth": 2, "num_heads": 2}
 needs_timm = pytest.mark.skipif(not TIMM, reason="timm or torchvision is not here")
 
 
@@ -138,6 +138,19 @@ def test_weights_of_a_hub_train_and_are_converted_once(
     assert len(said) == 6
 
 
+@pytest.mark.parametrize("kind", ["dinov3_vit", "resnet"])
+def test_eight_bits_of_a_converted_backbone(kind: str, tmp_path: Path, world: World) -> None:
+    transformers_checkpoint(kind, tmp_path / "model")
+    vision = Vision(open_backbone(str(tmp_path / "model")), world.vision.load)
+    with world.ledger() as ledger:
+        task = TASK.only(["colour"])
+        student = train_student(ledger, world.run, task, vision, Settings(int8=True))
+    written = student.write(tmp_path / "small.onnx")
+    assert written.quantised is not None
+    assert written.quantised.after < 0.9 * written.quantised.before
+    assert written.quantised.same["colour"] > 0.8
+
+
 def test_weights_that_lack_something_are_not_made_up(tmp_path: Path) -> None:
     transformers_checkpoint("dinov2", tmp_path / "model")
     path = tmp_path / "model" / "model.safetensors"
@@ -158,7 +171,7 @@ def test_a_size_that_does_not_fit_says_so(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_a_graph_says_so(tmp_path: Path) -> None:
-    class Moody(torch.nn.Module):
+    class Moody(torch.nn.Module):  # type: ignore[misc]
         def forward(self, pixels: Any) -> Any:
             way = 2 if float(pixels.mean()) > 0 else 3
             return pixels.mean(way).flatten(1)
