@@ -79,21 +79,22 @@ def _picture(part: Mapping[str, Any], look: Look, *, vertex: bool) -> tuple[str,
 
 def embedding(call: Call) -> list[float]:
     """The vector of all pictures of a call together."""
-    whole = np.mean([_projected(data) for data in call.context["pictures"]], axis=0)
-    part = whole[: call.context["dimensions"]]
+    small = np.mean([_small(data) for data in call.context["pictures"]], axis=0)
+    part = small @ _matrix(call.context["dimensions"])
     found: list[float] = (part / np.linalg.norm(part)).tolist()
     return found
 
 
-def _projected(data: bytes) -> NDArray[np.float64]:
+def _small(data: bytes) -> NDArray[np.float32]:
     try:
-        small = Image.open(io.BytesIO(data)).convert("RGB").resize(_SMALL, Image.Resampling.BOX)
+        image = Image.open(io.BytesIO(data)).convert("RGB").resize(_SMALL, Image.Resampling.BOX)
     except OSError:
         raise RefusedRequest(refused(*BODIES["bad_image"])) from None
-    found: NDArray[np.float64] = (np.asarray(small, np.float64).ravel() / 255 - 0.5) @ _matrix()
-    return found
+    return np.asarray(image, np.float32).ravel() / 255 - 0.5
 
 
 @cache
-def _matrix() -> NDArray[np.float64]:
-    return np.random.default_rng(20).normal(size=(_SMALL[0] * _SMALL[1] * 3, MOST))
+def _matrix(dimensions: int) -> NDArray[np.float32]:
+    """The first columns of one matrix, so that fewer dimensions are the first of more."""
+    whole = np.random.default_rng(20).normal(size=(_SMALL[0] * _SMALL[1] * 3, MOST))
+    return np.ascontiguousarray(whole[:, :dimensions], np.float32)
