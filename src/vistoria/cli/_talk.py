@@ -57,10 +57,14 @@ def put_json(document: object) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
 
 
+_FREE = 120  # letters to a line where no terminal sets a limit
+
+
 def put_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, aligned: bool = False
 ) -> None:
-    """A table on stdout: on a terminal (or `aligned`) in columns, else tab-separated."""
+    """A table on stdout: on a terminal (or `aligned`) in columns, without those that hold nothing;
+    else tab-separated."""
     texts = [[cell(value) for value in row] for row in rows]
     if not (aligned or sys.stdout.isatty()):
         for line in (columns, *texts):
@@ -72,12 +76,13 @@ def put_table(
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for number, name in enumerate(columns):
+    told = [n for n in range(len(columns)) if not texts or any(line[n] for line in texts)]
+    for number in told:
         right = bool(texts) and all(_is_number(line[number]) for line in texts)
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+        table.add_column(columns[number], justify="right" if right else "left", overflow="fold")
     for line in texts:
-        table.add_row(*(Text(text) for text in line))
-    Console().print(table)
+        table.add_row(*(Text(line[number]) for number in told))
+    Console(width=None if sys.stdout.isatty() else _FREE).print(table)
 
 
 def put_facts(facts: Iterable[tuple[str, str]]) -> None:

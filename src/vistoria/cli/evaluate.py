@@ -84,11 +84,7 @@ def command(context: click.Context, /, models: Sequence[str], as_json: bool, **g
             click.echo()
         put_facts(_facts(one))
         rows = [_row(name, one, found[0]) for name in one.fields]
-        told = [column for column in range(len(_COLUMNS)) if any(row[column] for row in rows)]
-        put_table(
-            [_COLUMNS[column] for column in told],
-            [[row[column] for column in told] for row in rows], aligned=True,
-        )  # fmt: skip
+        put_table(_COLUMNS, rows, aligned=True)
 
 
 def _last(ledger: Ledger) -> int | None:
