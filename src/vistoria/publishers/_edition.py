@@ -72,11 +72,13 @@ class Edition:
         """The rows of one of `TABLES`, in its columns, in a stable order; memory stays flat."""
         return _READERS[table](self)
 
-    def photos(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Ordinal and row of every observation that was answered, as `vistoria export` has it."""
+    def photos(self, *columns: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Ordinal and row of every observation that was answered, as `vistoria export` has it;
+        of its columns only these, if any are named."""
         ordinals, at = self.ledger.scope(self.run).ordinals, 0
         for batch in self.ledger.batches(self.run):
-            for row in batch.to_pylist():
+            wanted = ["status", *columns] if columns else batch.schema.names
+            for row in batch.select(wanted).to_pylist():
                 if row["status"] == "answered":
                     yield int(ordinals[at]), row
                 at += 1

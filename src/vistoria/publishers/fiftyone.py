@@ -48,10 +48,12 @@ def _files(edition: Edition, copies: Path | None) -> Mapping[str, Write]:
 
 def _labels(path: Path, edition: Edition, advance: Advance, *, field: str) -> Mapping[str, int]:
     found: dict[str, tuple[str | None, float | None]] = {}
-    for ordinal, row in edition.photos():
+    sure = f"{field}_confidence"
+    known = sure in edition.ledger.schema(edition.run).names
+    for ordinal, row in edition.photos(field, *([sure] if known else [])):
         value = row[field]
         label = None if value is None else named(value)
-        found[_name(ordinal)] = label, row.get(f"{field}_confidence")
+        found[_name(ordinal)] = label, row.get(sure)
     advance(field, len(found))
     classes = sorted({label for label, _ in found.values() if label is not None})
     places = {label: at for at, label in enumerate(classes)}
@@ -71,7 +73,7 @@ def _places(
     path: Path, edition: Edition, advance: Advance, *, copies: Path | None
 ) -> Mapping[str, int]:  # fmt: skip
     del advance
-    found = {_name(ordinal): _place(row["uri"], copies) for ordinal, row in edition.photos()}
+    found = {_name(ordinal): _place(row["uri"], copies) for ordinal, row in edition.photos("uri")}
     path.write_text(json.dumps(found, ensure_ascii=False), "utf-8")
     return {}
 
