@@ -48,7 +48,7 @@ def unheard(what: str, done: int, of: int) -> None:
 class Embedded:
     """`rows`: positions of the images that could be read, `vectors` theirs; `failed`: reason → how
     many could not; `computed`: how many were not known already; `spent`: what a service has billed
-    for them, in all."""
+    for this set of images, in all sessions."""
 
     rows: NDArray[np.int64]
     vectors: Floats
