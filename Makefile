@@ -24,7 +24,7 @@ format: $(VENV)/.dev ## format and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench-automate: $(VENV)/.dev ## measure what "new images by themselves" promises; ten minutes (`python -m benchmarks.automate --quick`: two)
+bench-automate: $(VENV)/.dev ## measure what "new images by themselves" promises; ten minutes, and the first time 2 GB of programs that load the files (`python -m benchmarks.automate --quick`: five)
 	$(BIN)/python -m benchmarks.automate
 
 bench-demo: $(VENV)/.dev ## measure what issue "main job" promises; minutes
