@@ -10,8 +10,10 @@ from tests.contracts.publishers import Row, edition_of, town
 from tests.labelled import POLE, add_run, poles, truth_of
 from tests.servers.bucket import BucketServer
 from tests.servers.s3 import ACCESS_KEY, REGION, SECRET_KEY, S3Server
+from tests.servers.token import TokenServer
 from vistoria.certificate import Claim, issue
 from vistoria.errors import AccessDenied
+from vistoria.google_account import GoogleSettings
 from vistoria.ledger import Ledger
 from vistoria.publishers import PublisherOptions
 from vistoria.publishers._edition import Edition
@@ -104,6 +106,22 @@ def test_to_an_object_store(
         server.refuse["PUT"] = [403]
         with pytest.raises(AccessDenied, match="refuses to write"):
             publisher.publish(edition)
+
+
+def test_to_an_object_store_as_another_account(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edition = edition_of(ledger, town())
+    with TokenServer() as tokens, BucketServer(tokens=tokens) as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        account = str(tokens.service_account(tmp_path))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", account)
+        monkeypatch.setattr("google.auth.iam._IAM_ENDPOINT", tokens.url + "/impersonate/{}")
+        google = GoogleSettings(impersonate="labels@proj-1.iam")
+        publisher = open_publisher("gs://results/a.parquet", PublisherOptions(google=google))
+        assert publisher.publish(edition).rows == {"labels": 36}
+        assert set(tokens.impersonated) == {"labels@proj-1.iam"}
+        assert server.names() == ["gs://results/a.parquet"]
 
 
 def test_to_s3(ledger: Ledger) -> None:
