@@ -40,6 +40,10 @@ def test_train_refuses_what_it_cannot_do(folder: Path) -> None:
         (["--fields", "note"], "no field can be learned"),
         (["--backbone", "stret"], "did you mean 'street'"),
         (["--backbone", "street", "-b", "pooling=mean"], "has no options"),
+        (["--device", "cpu"], "add --fine-tune"),
+        (["-t", "epochs=3"], "add --fine-tune"),
+        (["--fine-tune"], "'street' has no weights that could be fine-tuned"),
+        (["--fine-tune", "-t", "epoch=3"], "did you mean 'epochs'"),
     ):
         done = CliRunner().invoke(main, [*given, *more])
         assert done.exit_code == 2

@@ -113,9 +113,11 @@ def test_without_torch_the_install_line_is_given(tmp_path: Path, hub: HubServer)
     hub.repos = {
         "tiny/weights": {path.name: path.read_bytes() for path in folder.iterdir()},
     }
-    for name in (str(folder), "hub:tiny/weights", "timm:vit_tiny_patch16_224"):
+    for name in (str(folder), "hub:tiny/weights"):
         with pytest.raises(MissingExtra, match=r"pip install 'vistoria\[torch\]'"):
             open_backbone(name)
+    with pytest.raises(MissingExtra, match=r"pip install 'vistoria\[timm\]'"):
+        open_backbone("timm:vit_tiny_patch16_224")
 
 
 def test_what_was_converted_needs_torch_no_more(tmp_path: Path, cache: Path) -> None:

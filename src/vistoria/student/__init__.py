@@ -1,12 +1,14 @@
 """Keep the model: labels of a teacher and decisions of people become a small model of your own.
 
-    student = train_student(ledger, run, task, open_backbone("street"), load, Settings())
+    student = train_student(ledger, run, task, Vision(open_backbone("street"), load), Settings())
     student.write(Path("student.onnx"))          # model = "onnx:student.onnx"
 
 dataset     who may be learned from, and who never   · embedding, backbone, street, hub, service
 training    heads, calibration, suspicious labels    · export, quantise, card: one file and its card
 evaluation  any model on any reviewed set            · certify: thresholds of a cascade
-tuning      Gemini, fine-tuned
+tuning      Gemini, fine-tuned                       · weights, network, conversion: torch to ONNX
+tuned       a backbone that learned too              · sides, frames, aims, finetuning: how it does
 
-Import from the files; `onnx` and scikit-learn come with `pip install 'vistoria[student]'`.
+Import from the files; `onnx` and scikit-learn come with `pip install 'vistoria[student]'`,
+torch and transformers with `vistoria[torch]`.
 """

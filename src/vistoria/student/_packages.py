@@ -35,7 +35,7 @@ def safetensors() -> Any:
 
 def timm() -> Any:
     """The package `timm`; raises MissingExtra, or ConfigError where it is there and is broken."""
-    torch()
+    _package("torch", "backbones of timm", "timm")
     try:
         return _package("timm", "backbones of timm", "timm")
     except RuntimeError as error:
