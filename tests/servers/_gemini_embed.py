@@ -90,7 +90,8 @@ def _small(data: bytes) -> NDArray[np.float32]:
         image = Image.open(io.BytesIO(data)).convert("RGB").resize(_SMALL, Image.Resampling.BOX)
     except OSError:
         raise RefusedRequest(refused(*BODIES["bad_image"])) from None
-    return np.asarray(image, np.float32).ravel() / 255 - 0.5
+    found: NDArray[np.float32] = np.asarray(image, np.float32).ravel() / np.float32(255)
+    return found - np.float32(0.5)
 
 
 @cache
