@@ -76,15 +76,21 @@ def _opened(address: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _prepare(db: duckdb.DuckDBPyConnection) -> None:
+    """Makes what is missing, all at once."""
+    db.execute("BEGIN")
     db.execute(
         "CREATE TABLE IF NOT EXISTS editions (run VARCHAR PRIMARY KEY, version VARCHAR NOT NULL)"
     )
+    there = {name for (name,) in db.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     for table, columns in TABLES.items():
+        if table in there:
+            continue
         parts = ", ".join(f"{column.name} {_TYPES[column.type]}" for column in columns)
-        db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({parts})")
+        db.execute(f"CREATE TABLE {table} ({parts})")
         for column in columns:
             said = column.text.replace("'", "''")
             db.execute(f"COMMENT ON COLUMN {table}.{column.name} IS '{said}'")
+    db.execute("COMMIT")
 
 
 def _replace(
