@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.contracts.publishers import PublisherContract, Row, edition_of, town
-from vistoria.errors import ConfigError, UnknownName
+from vistoria.errors import ConfigError, TransientError, UnknownName
 from vistoria.ledger import Ledger
 from vistoria.publishers import PublisherOptions
 from vistoria.publishers._columns import TABLES
@@ -50,6 +50,16 @@ class TestContract(PublisherContract):
         schema = pq.read_schema(address)
         described = {f.name: f.metadata[b"description"].decode() for f in schema}
         assert described == {column.name: column.text for column in TABLES["labels"]}
+
+    def test_one_process_at_a_time(self, ledger: Ledger, address: str) -> None:
+        edition = edition_of(ledger, town())
+
+        def another(what: str, rows: int) -> None:
+            with pytest.raises(TransientError, match="another process"):
+                self.open(address).publish(edition)
+
+        assert self.open(address).publish(edition, another).written
+        assert self.open(address).publish(edition).written is False
 
 
 class TestFolder(TestContract):

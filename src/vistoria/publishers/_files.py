@@ -1,15 +1,17 @@
 """Files that appear only when complete: on this machine, or in an object store."""
 
+import hashlib
 import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import obstore
+from filelock import FileLock, Timeout
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
 from vistoria.errors import AccessDenied, ConfigError, TransientError
@@ -45,13 +47,14 @@ class FilePublisher:
     def publish(self, edition: "Edition", advance: Advance = quiet) -> Receipt:
         """Writes the file unless it holds this edition."""
         local = None if _REMOTE.match(self.address) else Path(self.address)
-        there = held_by(self._held, local)
-        if there and there.get("version") == edition.version:
-            return Receipt(
-                address=self.address, version=edition.version, rows=there["rows"], written=False
-            )
-        with _replaced(self.address, self._options) as path:
-            rows = self._write(path, edition, advance)
+        with _alone(self.address):
+            there = held_by(self._held, local)
+            if there and there.get("version") == edition.version:
+                return Receipt(
+                    address=self.address, version=edition.version, rows=there["rows"], written=False
+                )
+            with _replaced(self.address, self._options) as path:
+                rows = self._write(path, edition, advance)
         return Receipt(address=self.address, version=edition.version, rows=rows)
 
 
@@ -74,7 +77,10 @@ class FolderPublisher:
 
     def publish(self, edition: "Edition", advance: Advance = quiet) -> Receipt:
         """Writes every file unless the folder holds this edition."""
-        folder = Path(self.address)
+        with _alone(self.address):
+            return self._publish(Path(self.address), edition, advance)
+
+    def _publish(self, folder: Path, edition: "Edition", advance: Advance) -> Receipt:
         there = held_by(folder_mark, folder)
         wanted = (edition.version, self._values)
         if there and (there.get("version"), there.get("options", {})) == wanted:
@@ -127,6 +133,25 @@ def check_options(options: PublisherOptions, *known: str) -> None:
         if name not in known:
             have = f"; it has {', '.join(known)}" if known else ""
             raise ConfigError(f"this publisher has no option {name!r}{have}")
+
+
+@contextmanager
+def _alone(address: str) -> Iterator[None]:
+    """One process of this user on this machine at a time; raises TransientError for others. Two
+    would write to the same unfinished file."""
+    place = f"{Path.home()} {address if '://' in address else Path(address).absolute()}"
+    name = hashlib.sha256(place.encode()).hexdigest()[:16]
+    lock = FileLock(Path(gettempdir()) / f"vistoria-{name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise TransientError(
+            f"another process publishes to {address!r} now; run the same command when it has ended"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
