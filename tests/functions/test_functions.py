@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,20 @@ def test_an_image_gets_its_label_whatever_the_form(form: str, place: Place) -> N
     assert (status, answer["outcome"]) == (200, "labelled")
     assert answer["labels"]["asset"]
     assert place.labels() == {URI: 1}
+
+
+@pytest.mark.parametrize("form", [finalized, pushed])
+def test_an_image_is_where_its_metadata_says(form: Any, place: Place, tmp_path: Path) -> None:
+    place.put("a.jpg", 1)
+    placed = {"latitude": "-23.5", "longitude": "-46.6", "asset_id": "pole-7"}
+    assert send(place, form("a.jpg", 7, metadata=placed))[1]["outcome"] == "labelled"
+    place.restart()
+    result = CliRunner().invoke(main, ["publish", "map.geojson"], prog_name="vistoria")
+    assert result.exit_code == 0, result.stderr
+    (feature,) = json.loads((tmp_path / "map.geojson").read_text())["features"]
+    assert feature["geometry"] == {"type": "Point", "coordinates": [-46.6, -23.5]}
+    assert feature["properties"]["asset_id"] == "pole-7"
+    assert feature["properties"]["asset"]
 
 
 def test_the_same_generation_is_asked_once_and_a_new_one_again(place: Place) -> None:

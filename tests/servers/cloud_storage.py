@@ -1,6 +1,7 @@
 """Cloud Storage's JSON API, as far as looking at objects and buckets needs it, and their bytes."""
 
 import hashlib
+from typing import Any
 
 from aiohttp import web
 
@@ -11,7 +12,8 @@ from tests.servers._serving import Serving
 class CloudStorageServer(Serving):
     """`objects`: gs:// address → MIME type; `data`: their bytes, where somebody downloads them.
 
-    `generations`: address → generation, where it is not 1. `buckets`: bucket → location.
+    `generations`: address → generation, where it is not 1. `metadata`: address → custom metadata.
+    `buckets`: bucket → location.
     `denied`: permissions that the account lacks. `asked`: paths, in order. `open`: anybody may
     read. Bytes are handed out at `/bucket/object`, as by the XML API.
     """
@@ -21,6 +23,7 @@ class CloudStorageServer(Serving):
         self.objects: dict[str, str] = {}
         self.data: dict[str, bytes] = {}
         self.generations: dict[str, int] = {}
+        self.metadata: dict[str, dict[str, str]] = {}
         self.buckets: dict[str, str] = {}
         self.denied: set[str] = set()
         self.asked: list[str] = []
@@ -59,12 +62,16 @@ class CloudStorageServer(Serving):
         named = {name for name in (*self.objects, *self.data) if name.startswith(prefix)}
         names = sorted(name for name in named if name.removeprefix(root) > after)
         items = [self._item(name, root) for name in names[:most]]
+        if "metadata" in request.query.get("fields", "metadata"):
+            for name, item in zip(names, items, strict=False):
+                if name in self.metadata:
+                    item["metadata"] = self.metadata[name]
         page = {"kind": "storage#objects", **({"items": items} if items else {})}
         if len(names) > most:
             page["nextPageToken"] = names[most - 1].removeprefix(root)
         return web.json_response(page)
 
-    def _item(self, name: str, root: str) -> dict[str, str]:
+    def _item(self, name: str, root: str) -> dict[str, Any]:
         return {
             "name": name.removeprefix(root), "generation": str(self.generations.get(name, 1)),
             "size": str(len(self.data.get(name, b""))), "updated": "2026-05-05T05:05:05.000Z",

@@ -1,6 +1,7 @@
 """`bucket`: one observation per object, by its generation."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -92,3 +93,18 @@ def test_what_is_wrong_is_said() -> None:
         open_source("gs://incoming", SourceOptions(table="t"))
     with pytest.raises(UserError, match="condition"):
         ids(open_source("gs://incoming", PLAIN), Selection(where="nothing = 1"))
+
+
+def test_custom_metadata_says_where_and_of_what_a_photo_is(storage: CloudStorageServer) -> None:
+    for name in "ab":
+        storage.data[f"gs://incoming/{name}.jpg"] = b""
+    storage.metadata["gs://incoming/a.jpg"] = {
+        "latitude": "-23.5", "longitude": "-46.6", "captured_at": "2026-05-01T12:00:00-03:00",
+        "asset_id": "pole-7", "asset_type": " ", "heading": "north", "owner": "city",
+    }  # fmt: skip
+    storage.metadata["gs://incoming/b.jpg"] = {"latitude": "91", "longitude": "nan", "heading": "9"}
+    first, second = rows(open_source("gs://incoming", PLAIN))
+    assert (first["latitude"], first["longitude"], first["asset_id"]) == (-23.5, -46.6, "pole-7")
+    assert first["captured_at"] == datetime(2026, 5, 1, 15, tzinfo=UTC)
+    assert (first["asset_type"], first["heading"]) == (None, None)
+    assert (second["latitude"], second["longitude"], second["heading"]) == (None, None, 9)

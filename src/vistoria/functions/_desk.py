@@ -69,7 +69,7 @@ class Desk:
                 self._ledger.arrivals.stray(event.identity, event.why, event.said, body)
                 waiting.verdict.set_result(Verdict("ignored", f"{event.why}: {event.said}"))
                 continue
-            item = Object(event.name, event.generation, event.size, event.content_type)
+            item = _object(event)
             found.append((waiting, item))
             uri = self._source.uri(item)
             known = self._ledger.arrivals.newest(self._run.run_id, uri) or 0
@@ -103,7 +103,7 @@ class Desk:
             return event
         if not self._source.holds(event.bucket, event.name):
             return ignored(event, "elsewhere", f"{uri_of(event)} is not in {self._source.address}")
-        item = Object(event.name, event.generation, event.size, event.content_type)
+        item = _object(event)
         if not self._source.wants(item):
             kind = event.content_type or "no type"
             return ignored(event, "not_an_image", f"{uri_of(event)} is stored as {kind}")
@@ -179,6 +179,12 @@ class Desk:
             self._letters.publish, document, reason, limiter=self._telling
         )
         self._ledger.arrivals.dead(self._run.run_id, arrived.ordinal, uri_of(event), message)
+
+
+def _object(event: Announced) -> Object:
+    return Object(
+        event.name, event.generation, event.size, event.content_type, metadata=event.metadata
+    )
 
 
 def uri_of(event: Announced) -> str:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -20,7 +20,7 @@ Why: TypeAlias = Literal["malformed", "other_type", "not_an_image", "elsewhere"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:
     """An object's generation that is there now. `at`: when the event happened, seconds since 1970,
-    if it says so."""
+    if it says so. `metadata`: what its owner attached to it."""
 
     bucket: str
     name: str
@@ -28,6 +28,7 @@ class Announced:
     content_type: str | None = None
     size: int | None = None
     at: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +117,11 @@ def _object(data: Any, at: float | None) -> Announced:
     generation = _integer(data.get("generation"))
     if generation is None or generation <= 0:
         raise _Unusable("malformed", "the data tells no generation of the object")
+    attached = data.get("metadata")
     return Announced(
         bucket=bucket, name=name, generation=generation, size=size, at=at,
         content_type=kind if isinstance(kind, str) else None,
+        metadata=attached if isinstance(attached, Mapping) else {},
     )  # fmt: skip
 
 

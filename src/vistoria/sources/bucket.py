@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from vistoria.google_problem import read_problem
 from vistoria.sources import Selection, SourceOptions
 from vistoria.sources._database import Database
 from vistoria.sources._exif import complete
+from vistoria.sources._metadata import TOLD, told
 from vistoria.sources._schema import BATCH_ROWS, SCHEMA, sample_key
 from vistoria.sources._translation import dialect
 
@@ -40,7 +42,7 @@ _IMAGE_SUFFIX = re.compile(
 _ADDRESS = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]+)(?:/(?P<prefix>.*))?", re.DOTALL)
 _PROFILES = ("images", "all_files")
 _PAGE = 1_000  # objects a request; the service gives no more
-_FIELDS = "nextPageToken,items(name,generation,size,contentType,updated)"
+_FIELDS = "nextPageToken,items(name,generation,size,contentType,updated,metadata)"
 _OWN_COLUMNS = pa.schema(
     {
         "observation_id": pa.string(),
@@ -59,9 +61,11 @@ def open_source(address: str, options: SourceOptions) -> "Bucket":
 
     Profile "images" (default) takes what is stored as an image or has the suffix of one,
     "all_files" everything. `version` is the object's generation, as events of Cloud Storage tell
-    it. Nothing but the list is read. A condition may use the columns observation_id, uri, name,
-    generation, size, content_type and updated. STORAGE_EMULATOR_HOST is honoured. Raises
-    ConfigError, UnknownName; `batches` and `count` AccessDenied or TransientError.
+    it. Custom metadata named latitude, longitude, heading, captured_at, asset_id and asset_type
+    says where, when and of what a photo is. Nothing but the list is read. A condition may use the
+    columns observation_id, uri, name, generation, size, content_type and updated.
+    STORAGE_EMULATOR_HOST is honoured. Raises ConfigError, UnknownName; `batches` and `count`
+    AccessDenied or TransientError.
     """
     return Bucket(address, options)
 
@@ -74,6 +78,7 @@ class Object(NamedTuple):
     size: int | None = None
     content_type: str | None = None
     updated: str | None = None
+    metadata: Mapping[str, str] = MappingProxyType({})
 
     @property
     def is_image(self) -> bool:
@@ -97,6 +102,7 @@ class Bucket:
             "observation_id": "name below the prefix",
             "uri": "gs:// address",
             "version": "generation",
+            **dict.fromkeys(TOLD, "custom metadata of that name"),
         }
         found = _ADDRESS.fullmatch(address)
         if found is None:
@@ -146,6 +152,7 @@ class Bucket:
             "observation_id": [self._identity(one) for one in objects],
             "uri": [self.uri(one) for one in objects],
             "version": [str(one.generation) for one in objects],
+            **{name: [told(one.metadata, name) for one in objects] for name in TOLD},
         }
         nothing = [None] * len(objects)
         arrays = [pa.array(columns.get(field.name, nothing), field.type) for field in SCHEMA]
@@ -163,7 +170,7 @@ class Bucket:
         sql = dialect().condition(where, own.parameters) if own.dialect is not None else where
         condition = Database().condition(sql, _OWN_COLUMNS, place=repr(self.address))
         while chunk := list(islice(objects, BATCH_ROWS)):
-            rows = [(self._identity(one), self.uri(one), *one) for one in chunk]
+            rows = [(self._identity(one), self.uri(one), *one[:-1]) for one in chunk]
             for row in condition(pa.table(list(zip(*rows, strict=True)), schema=_OWN_COLUMNS)):
                 yield chunk[row]
 
@@ -176,7 +183,7 @@ class Bucket:
                 size = item.get("size")
                 yield Object(
                     item["name"], int(item["generation"]), size and int(size),
-                    item.get("contentType"), item.get("updated"),
+                    item.get("contentType"), item.get("updated"), item.get("metadata") or {},
                 )  # fmt: skip
             page = found.get("nextPageToken")
 
