@@ -5,8 +5,9 @@
 
 What Google would do stands here as local servers that speak its protocols: a bucket, a Pub/Sub
 topic with a push subscription, and functions-framework, which serves `vistoria.functions.label` as
-the image of `vistoria deploy --print` does. A file in `incoming/` becomes an object of the bucket;
-its notification is pushed to the function; the label is in the ledger.
+the image of `vistoria deploy --print` does. A file in `incoming/` becomes an object of the bucket,
+with the place in its EXIF data as custom metadata; its notification is pushed to the function; the
+label is in the ledger, and on the map: `map.geojson`, for QGIS or geojson.io.
 From a checkout, with pip install -e '.[dev,functions]'.
 """
 
@@ -25,7 +26,7 @@ import requests
 
 from tests.servers.cloud_storage import CloudStorageServer
 from tests.servers.pubsub import Delivery, PubSubServer
-from vistoria.ledger import Ledger
+from vistoria.sources._exif import read_shot
 from vistoria.street.render import render_jpeg, sample
 
 BUCKET, TOPIC = "incoming", "projects/example/topics/new-images"
@@ -61,13 +62,12 @@ def main() -> None:
         pubsub.push_to[TOPIC] = f"http://127.0.0.1:{port}/"
         function = serve(given.folder, port, {"STORAGE_EMULATOR_HOST": storage.url})
         try:
-            watch(dropped, storage, pubsub, keep=given.keep)
+            watch(given.folder, storage, pubsub, keep=given.keep)
         except KeyboardInterrupt:
             print("ended")
         finally:
             function.terminate()
             function.wait()
-    show(given.folder / ".vistoria/ledger.sqlite")
 
 
 def free_port() -> int:
@@ -85,27 +85,40 @@ def serve(folder: Path, port: int, env: Mapping[str, str]) -> "subprocess.Popen[
     return subprocess.Popen(command, cwd=folder, env={**os.environ, **env, **more})
 
 
-def watch(dropped: Path, storage: CloudStorageServer, pubsub: PubSubServer, *, keep: bool) -> None:
-    """Puts new files into the bucket, and says what came of their notifications."""
+def watch(folder: Path, storage: CloudStorageServer, pubsub: PubSubServer, *, keep: bool) -> None:
+    """Puts new files into the bucket, says what came of their notifications, and draws the map."""
     known: dict[str, int] = {}
     told = 0
     while True:
-        for path in sorted(dropped.iterdir()):
+        for path in sorted((folder / "incoming").iterdir()):
             changed = path.stat().st_mtime_ns
             if path.is_file() and known.get(path.name) != changed:
                 known[path.name] = changed
                 storage.data[f"gs://{BUCKET}/{path.name}"] = path.read_bytes()
-                notify(pubsub, path.name, changed // 1_000)
-        told += report([one for one in pubsub.deliveries if one.taken][told:])
+                notify(pubsub, path.name, changed // 1_000, place(path))
+        new = report([one for one in pubsub.deliveries if one.taken][told:])
+        told += new
+        if new:
+            publish(folder)
         if not keep and told == len(known):
             return
         time.sleep(0.2)
 
 
-def notify(pubsub: PubSubServer, name: str, generation: int) -> None:
+def place(path: Path) -> dict[str, str]:
+    """Custom metadata as one may give it: `gcloud storage cp --custom-metadata=latitude=…`. Drawn
+    photos have no EXIF data and stand along a street."""
+    if path.name.startswith("drawn-"):
+        return {"latitude": f"{-23.55 + int(path.stem[6:]) / 2_000:.4f}", "longitude": "-46.6333"}
+    shot = read_shot(path.read_bytes())
+    told = {"latitude": shot.latitude, "longitude": shot.longitude}
+    return {name: str(value) for name, value in told.items() if value is not None}
+
+
+def notify(pubsub: PubSubServer, name: str, generation: int, metadata: Mapping[str, str]) -> None:
     """What Cloud Storage publishes when an object is there."""
     item = {"bucket": BUCKET, "name": name, "generation": str(generation),
-            "contentType": "image/jpeg"}  # fmt: skip
+            "contentType": "image/jpeg", "metadata": metadata}  # fmt: skip
     message = {
         "data": base64.b64encode(json.dumps(item).encode()).decode(),
         "attributes": {"eventType": "OBJECT_FINALIZE", "bucketId": BUCKET, "objectId": name,
@@ -124,12 +137,14 @@ def report(taken: list[Delivery]) -> int:
     return len(taken)
 
 
-def show(ledger: Path) -> None:
-    """The table of labels, as any command sees it now."""
-    with Ledger(ledger, create=False) as opened:
-        for batch in opened.batches(opened.run()):
-            for row in batch.to_pylist():
-                print(row["uri"], row["status"], row["asset"])
+def publish(folder: Path) -> None:
+    """Writes the map, while the function goes on."""
+    command = [str(Path(sys.executable).with_name("vistoria")), "publish", "map.geojson", "-q"]
+    subprocess.run(command, cwd=folder, check=True)
+    print(f"{folder / 'map.geojson'}:", flush=True)
+    for feature in json.loads((folder / "map.geojson").read_text("utf-8"))["features"]:
+        at = (feature["geometry"] or {}).get("coordinates", "nowhere")
+        print(f"  {feature['properties']['asset']} at {at}", flush=True)
 
 
 if __name__ == "__main__":
