@@ -62,7 +62,8 @@ def asset_answers(ledger: Ledger, run: Run, names: Sequence[str] | None = None) 
     first = np.unique(whose, return_index=True)[1]
     heads = rows.take(pa.array(first))
     columns = {name: heads[name] for name in ("asset_id", "snapshot_id", "asset_type")}
-    columns |= {name: _means(rows[name], whose, groups) for name in ("latitude", "longitude")}
+    columns["latitude"] = _means(_numbers(rows["latitude"]), whose, groups)
+    columns["longitude"] = _longitudes(_numbers(rows["longitude"]), whose, groups)
     order = np.argsort(whose, kind="stable")
     ends = np.append(np.searchsorted(whose[order], np.arange(groups)), len(whose))
     columns["photos"] = pa.array(np.diff(ends))
@@ -107,9 +108,24 @@ def _combine(
     return combine(whose, numbers, np.where(np.isnan(sure), usual, sure), classes=classes)
 
 
-def _means(column: pa.ChunkedArray, whose: NDArray[np.int64], groups: int) -> pa.Array:
+def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    numbers: NDArray[np.float64] = column.combine_chunks().to_numpy(zero_copy_only=False)
+    return numbers.astype(np.float64)
+
+
+def _longitudes(values: NDArray[np.float64], whose: NDArray[np.int64], groups: int) -> pa.Array:
+    """The same of degrees on a circle: photos on both sides of the antimeridian are neighbours."""
+    there = np.isfinite(values)
+    west, east = np.full(groups, np.inf), np.full(groups, -np.inf)
+    np.minimum.at(west, whose[there], values[there])
+    np.maximum.at(east, whose[there], values[there])
+    across = (east - west > 180)[whose]
+    mean = _means(np.where(across & (values < 0), values + 360, values), whose, groups)
+    return pc.if_else(pc.greater(mean, 180.0), pc.subtract(mean, 360.0), mean)
+
+
+def _means(values: NDArray[np.float64], whose: NDArray[np.int64], groups: int) -> pa.Array:
     """The mean of each group; null where a group has no value."""
-    values = column.combine_chunks().to_numpy(zero_copy_only=False).astype(np.float64)
     there = np.isfinite(values)
     count = np.bincount(whose[there], minlength=groups)
     total = np.bincount(whose[there], weights=values[there], minlength=groups)

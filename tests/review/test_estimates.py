@@ -140,3 +140,14 @@ def test_two_readers(ledger: Ledger) -> None:
     found = reader_agreement(ledger, sample, "material")
     assert found is not None
     assert 0.6 < (found.raw.estimate or 0) < 0.95
+
+
+def test_an_asset_at_the_antimeridian_stays_there(ledger: Ledger) -> None:
+    places = [("a", 179.9996), ("a", -179.9998), ("b", -179.0), ("b", -178.0), ("c", None)]
+    rows = [
+        {"id": f"p{i}", "asset": "pole", "asset_id": asset, "longitude": east, "latitude": -17.0}
+        for i, (asset, east) in enumerate(places)
+    ]
+    found = asset_answers(ledger, add_run(ledger, rows)).rows["longitude"].to_pylist()
+    assert found[0] == pytest.approx(179.9999)
+    assert found[1:] == [-178.5, None]
