@@ -1,4 +1,4 @@
-"""`make bench-demo`: what the main job promises, measured from outside, command by command."""
+"""`python -m benchmarks.demo [--only PART]`: the main job, from outside, command by command."""
 
 import json
 import random
@@ -6,16 +6,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.bars import VISTORIA, Bar, at_most, conclude, exactly, run
+from benchmarks.bars import VISTORIA, Bar, at_most, exactly, run
+from benchmarks.parts import Part, run_parts
 from benchmarks.street_speed import speed_bars
 from tests.odd_photos import OK, write_odd_photos
 from vistoria.street.load import write_load
@@ -132,17 +132,11 @@ def _query(ledger: Path, sql: str) -> list[tuple[Any, ...]]:
         db.close()
 
 
-def main() -> int:
-    """Runs every part in a folder of its own."""
-    bars: list[Bar] = []
-    parts = (start, odd_folder, memory, kills, speed_bars, accuracy, demo)
-    for part in parts:
-        began = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            bars += part(Path(folder))
-        print(f"{part.__name__}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return conclude(bars)
+def _whole(part: Callable[[Path], Iterator[Bar]]) -> Part:
+    """A part of which there is no shorter form."""
+    return lambda folder, _: part(folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    every = (start, odd_folder, memory, kills, speed_bars, accuracy, demo)
+    sys.exit(run_parts({part.__name__: _whole(part) for part in every}, __doc__))
