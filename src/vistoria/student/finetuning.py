@@ -87,19 +87,23 @@ class Epoch(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """What is learned. `frames`: uint8 (N, height, width, 3), in the order of the aims' rows."""
+    """What is learned. `frames`: uint8 (N, height, width, 3), in the order of the aims' rows;
+    `keys`: a hash of each image."""
 
     frames: NDArray[np.uint8]
+    keys: NDArray[np.int64]
     aims: tuple[Aim, ...]
     scale: Scale
     sides: Sides
 
     def mark(self, options: FineTuning, weights: str) -> str:
-        """12 hex digits of everything that the outcome depends on."""
+        """12 hex digits of all that the outcome depends on, and of nothing that is computed in a
+        way that may differ in its last digits from one process or device to another."""
         sum_ = blake2b(digest_size=6)
         sum_.update(f"{weights}\0{options.model_dump_json(exclude={'device'})}".encode())
-        for array in (self.sides.taught, self.sides.watched, self.scale.centre, self.scale.spread):
+        for array in (self.keys, self.sides.taught, self.sides.watched):
             sum_.update(np.ascontiguousarray(array).tobytes())
+        sum_.update(self.frames[:: max(1, len(self.frames) // 16)].tobytes())  # crop and size
         for aim in self.aims:
             sum_.update(f"\0{aim.name}\0{aim.form}\0".encode())
             sum_.update(aim.wanted.tobytes() + aim.weights.tobytes())
@@ -310,6 +314,7 @@ class _School:
             {
                 "module": self.module.state_dict(), "heads": self.heads.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
+                "centre": self.centre, "spread": self.spread,
                 "history": [tuple(one) for one in self.history],
                 **{name: getattr(self, name) for name in _PLAIN},
             },
@@ -330,6 +335,7 @@ class _School:
         self.module.load_state_dict(held["module"])
         self.heads.load_state_dict(held["heads"])
         self.optimiser.load_state_dict(held["optimiser"])
+        self.centre, self.spread = (held[name].to(self.device) for name in ("centre", "spread"))
         for name in _PLAIN:
             setattr(self, name, held[name])
         self.history = [Epoch(*one) for one in held["history"]]

@@ -29,7 +29,7 @@ from vistoria.student.measure import limits_of
 from vistoria.student.network import device_named, open_network
 from vistoria.student.sides import Sides, sides_of
 from vistoria.student.training import Learned, learn
-from vistoria.student.weights import Weights
+from vistoria.student.weights import Weights, weights_backbone
 from vistoria.task import Task
 
 __all__ = ["Tuned", "Untuned", "fine_tuned", "tuned_lines", "worse_fields"]
@@ -121,6 +121,7 @@ def fine_tuned(
         check_flip(task)
     device = device_named(options.device)
     rows = gather(ledger, run, task, untuned.shares)
+    weights_backbone(weights, listen)  # what cannot leave as ONNX is not worth hours
     network = open_network(weights)
     form = ImageForm(kind="pixels", width=weights.width, height=weights.height)
     untuned.folder.mkdir(parents=True, exist_ok=True)
@@ -132,12 +133,11 @@ def fine_tuned(
     lesson = _lesson(kept, frames, before, frozen, sides)
     course = fine_tune(network, lesson, options, untuned.folder, device, listen)
     vectors = network.embed(frames.pixels, device, listen)
-    keys = [image_key(image) for image in kept.images]
     return Tuned(
         backbone=converted(network, f"{weights.name} (fine-tuned)"), load=untuned.load,
         course=course, options=options, frozen=frozen, taught=kept.ordinals[sides.taught],
         watched=kept.ordinals[sides.watched], failed=frames.failed,
-        vectors=dict(zip(keys, vectors, strict=True)),
+        vectors=dict(zip(lesson.keys.tolist(), vectors, strict=True)),
     )  # fmt: skip
 
 
@@ -152,7 +152,8 @@ def _lesson(
 ) -> Lesson:
     scale = scale_of(before, sides)
     aims = aims_of(rows, before, frozen, scale, sides)
-    return Lesson(frames=frames.pixels, aims=aims, scale=scale, sides=sides)
+    keys = np.array([image_key(image) for image in rows.images], np.int64)
+    return Lesson(frames=frames.pixels, keys=keys, aims=aims, scale=scale, sides=sides)
 
 
 def tuned_lines(tuning: Mapping[str, Any] | None) -> Iterator[str]:
