@@ -12,9 +12,9 @@ from vistoria.job import open_job
 from vistoria.ledger import Ledger, Run
 from vistoria.project import load_project
 from vistoria.records import ImageSettings
+from vistoria.student.backbones.embedding import Vision
+from vistoria.student.backbones.street import street_backbone
 from vistoria.student.dataset import Shares
-from vistoria.student.embedding import Vision
-from vistoria.student.street import street_backbone
 from vistoria.student.student import Settings, Student, train_student
 
 __all__ = ["World", "world"]

@@ -27,7 +27,7 @@ from vistoria.models.probe import open_model
 from vistoria.pricing import Ceiling, load_prices
 from vistoria.project import load_project
 from vistoria.records import Picture, Reply
-from vistoria.student.backbone import EmbeddingModel
+from vistoria.student.backbones.backbone import EmbeddingModel
 from vistoria.student.export import Described, head_document, student_graph, write_student
 from vistoria.student.heads import fit_head
 from vistoria.student.targets import Target, target_of

@@ -10,8 +10,8 @@ import pytest
 from tests.student.shapes import TASK, Teacher, draw, label, loading
 from vistoria.ledger import Ledger, Run
 from vistoria.records import Value
-from vistoria.student.embedding import Vision
-from vistoria.student.street import street_backbone
+from vistoria.student.backbones.embedding import Vision
+from vistoria.student.backbones.street import street_backbone
 from vistoria.student.student import Settings, Student, train_student
 
 

@@ -27,7 +27,7 @@ from vistoria.records import (
     Reply,
     Value,
 )
-from vistoria.student.embedding import Load
+from vistoria.student.backbones.embedding import Load
 from vistoria.task import Field, Task
 
 COLOURS: Mapping[str, tuple[int, int, int]] = {

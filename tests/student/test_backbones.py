@@ -16,8 +16,8 @@ from tests.student.encoders import SIDE, WIDTH, convolution, vit
 from tests.student.shapes import TASK
 from vistoria.errors import AccessDenied, ConfigError, UnknownName, UserError
 from vistoria.models.onnx import open_model
-from vistoria.student.backbones import open_backbone, open_weights
-from vistoria.student.embedding import Vision
+from vistoria.student.backbones.embedding import Vision
+from vistoria.student.backbones.opening import open_backbone, open_weights
 from vistoria.student.student import Settings, train_student
 
 SIGLIP = {

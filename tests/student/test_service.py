@@ -29,9 +29,9 @@ from vistoria.ledger import Ledger
 from vistoria.models.gemini import open_embedding
 from vistoria.pricing import Ceiling
 from vistoria.records import ImageRef, Value
-from vistoria.student.embedding import Vision
-from vistoria.student.service import LEDGER, ServiceVision
-from vistoria.student.street import street_backbone
+from vistoria.student.backbones.embedding import Vision
+from vistoria.student.backbones.service import LEDGER, ServiceVision
+from vistoria.student.backbones.street import street_backbone
 
 PHOTOS = 240
 PICTURE = 258 * 450_000

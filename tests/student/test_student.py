@@ -14,7 +14,7 @@ from tests.student.shapes import COLOURS, MARKS, TASK, review
 from vistoria.errors import ConfigError, UserError
 from vistoria.models.onnx import open_model
 from vistoria.records import Answer, ImageForm, Picture
-from vistoria.student.backbone import Backbone
+from vistoria.student.backbones.backbone import Backbone
 from vistoria.student.dataset import Shares, gather, locked_marks, mark
 from vistoria.student.measure import answers_of
 from vistoria.student.showcase import keep_the_model

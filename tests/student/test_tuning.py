@@ -24,7 +24,7 @@ from vistoria.models._gemini_tuned import Tuned, register_tuned, tuned_model
 from vistoria.models.gemini import open_model
 from vistoria.records import ImageRef
 from vistoria.student.dataset import TrainingSet, gather
-from vistoria.student.tuning_lines import LIMITS, Prepared, check_job, prepare
+from vistoria.student.gemini.lines import LIMITS, Prepared, check_job, prepare
 
 FOUR = TASK.only(["colour", "dark", "marks", "level"])
 

@@ -12,10 +12,10 @@ import pytest
 from tests.servers.hub import HubServer
 from tests.student.encoders import SIDE, vit
 from vistoria.errors import ConfigError, MissingExtra, UnknownName, UserError
-from vistoria.student.augmentation import check_flip
-from vistoria.student.backbones import open_backbone, open_weights
-from vistoria.student.encoder import encoder_backbone
-from vistoria.student.finetuning import fine_tuning_options
+from vistoria.student.backbones.encoder import encoder_backbone
+from vistoria.student.backbones.opening import open_backbone, open_weights
+from vistoria.student.finetuning.augmentation import check_flip
+from vistoria.student.finetuning.school import fine_tuning_options
 from vistoria.task import Field, Task, load_task
 
 TOLD = {

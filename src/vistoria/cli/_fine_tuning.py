@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vistoria.ledger import Ledger, Run
     from vistoria.project import Project
     from vistoria.student.dataset import Shares
-    from vistoria.student.tuned import Tuned
+    from vistoria.student.finetuning.tuned import Tuned
     from vistoria.task import Task
 
 
@@ -47,9 +47,9 @@ def tune(
     given: Mapping[str, Any],
 ) -> "Tuned":  # fmt: skip
     """The backbone that the flags name, tuned on the labels of a run."""
-    from vistoria.student.backbones import open_weights  # noqa: PLC0415 - heavy
-    from vistoria.student.finetuning import fine_tuning_options  # noqa: PLC0415
-    from vistoria.student.tuned import Untuned, fine_tuned  # noqa: PLC0415
+    from vistoria.student.backbones.opening import open_weights  # noqa: PLC0415 - heavy
+    from vistoria.student.finetuning.school import fine_tuning_options  # noqa: PLC0415
+    from vistoria.student.finetuning.tuned import Untuned, fine_tuned  # noqa: PLC0415
 
     device = {"device": given["device"]} if given["device"] else {}
     options = fine_tuning_options({"seed": given["seed"], **pairs(given["tuning"]), **device})
@@ -65,7 +65,7 @@ def say_tuned(tuning: Mapping[str, Any] | None) -> None:
     """What tuning changed, if there was any."""
     if tuning is None:
         return
-    from vistoria.student.tuned import worse_fields  # noqa: PLC0415 - heavy
+    from vistoria.student.finetuning.tuned import worse_fields  # noqa: PLC0415 - heavy
 
     note(
         "fine-tuned",

@@ -11,7 +11,7 @@ from vistoria.errors import ConfigError, UserError
 if TYPE_CHECKING:
     from vistoria.ledger import Ledger, Run
     from vistoria.project import Project
-    from vistoria.student.embedding import Listen
+    from vistoria.student.backbones.embedding import Listen
     from vistoria.task import Task
 
 fields = click.option("--fields", metavar="A,B", help="Only these fields of the task.")

@@ -16,7 +16,7 @@ from vistoria.pricing import format_money
 if TYPE_CHECKING:
     from vistoria.models import Embedding
     from vistoria.project import Project
-    from vistoria.student.embedding import Seeing
+    from vistoria.student.backbones.embedding import Seeing
 
 _HERE = ("street",)
 
@@ -24,8 +24,8 @@ _HERE = ("street",)
 def open_vision(project: "Project", run: Run, given: Mapping[str, Any]) -> "Seeing":
     """By the flags --backbone and --backbone-option; a service shows what it will cost, and asks
     (--yes) before much is sent. Raises UserError."""
-    from vistoria.student.backbones import open_backbone  # noqa: PLC0415 - heavy
-    from vistoria.student.embedding import Vision  # noqa: PLC0415
+    from vistoria.student.backbones.embedding import Vision  # noqa: PLC0415
+    from vistoria.student.backbones.opening import open_backbone  # noqa: PLC0415 - heavy
 
     name, options = given["backbone"], pairs(given["options"])
     here = name in _HERE or name.endswith(".onnx") or name.startswith("hub:")
@@ -38,7 +38,7 @@ def open_vision(project: "Project", run: Run, given: Mapping[str, Any]) -> "Seei
 def _service(
     project: "Project", run: Run, embedding: "Embedding", given: Mapping[str, Any]
 ) -> "Seeing":
-    from vistoria.student.service import ServiceVision  # noqa: PLC0415 - heavy
+    from vistoria.student.backbones.service import ServiceVision  # noqa: PLC0415 - heavy
 
     if given["int8"]:
         raise UserError(

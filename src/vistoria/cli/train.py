@@ -36,7 +36,7 @@ from vistoria.ledger import Ledger
 from vistoria.result import shown
 
 if TYPE_CHECKING:
-    from vistoria.student.embedding import Seeing
+    from vistoria.student.backbones.embedding import Seeing
 
 
 @click.command("train", cls=Command, help=__doc__)

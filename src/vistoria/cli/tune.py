@@ -33,8 +33,8 @@ from vistoria.ledger import Ledger
 from vistoria.project import Project
 
 if TYPE_CHECKING:
-    from vistoria.student.tuning_job import Job, JobSpec
-    from vistoria.student.tuning_lines import Prepared
+    from vistoria.student.gemini.job import Job, JobSpec
+    from vistoria.student.gemini.lines import Prepared
 
 
 @click.command("tune", cls=Command, help=__doc__)
@@ -70,8 +70,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(context: click.Context, /, as_json: bool, **given: Any) -> None:
     """See the top of this file."""
-    from vistoria.student.tuning_job import JobSpec, digest_of  # noqa: PLC0415 - heavy
-    from vistoria.student.tuning_lines import check_job, document_of  # noqa: PLC0415
+    from vistoria.student.gemini.job import JobSpec, digest_of  # noqa: PLC0415 - heavy
+    from vistoria.student.gemini.lines import check_job, document_of  # noqa: PLC0415
 
     title = f"tuned-{given['name'].removeprefix('tuned-')}"
     project = _settings.load(context)
@@ -101,8 +101,8 @@ def command(context: click.Context, /, as_json: bool, **given: Any) -> None:
 def _prepared(project: Project, given: Mapping[str, Any]) -> "Prepared":
     from vistoria.pricing import load_prices  # noqa: PLC0415
     from vistoria.student.dataset import gather  # noqa: PLC0415
-    from vistoria.student.tuning import gcs_sizes  # noqa: PLC0415
-    from vistoria.student.tuning_lines import prepare  # noqa: PLC0415
+    from vistoria.student.gemini.lines import prepare  # noqa: PLC0415
+    from vistoria.student.gemini.tuning import gcs_sizes  # noqa: PLC0415
 
     with Ledger(project.run.ledger, create=False) as ledger:
         run = ledger.run(given["number"])
@@ -156,8 +156,8 @@ def _tune(
     project: Project, spec: "JobSpec", training: Path, validation: Path, given: Mapping[str, Any]
 ) -> "Job":
     from vistoria.models._bucket import Bucket  # noqa: PLC0415
-    from vistoria.student.tuning import Tuning  # noqa: PLC0415
-    from vistoria.student.tuning_job import TuningService  # noqa: PLC0415
+    from vistoria.student.gemini.job import TuningService  # noqa: PLC0415
+    from vistoria.student.gemini.tuning import Tuning  # noqa: PLC0415
 
     if not given["staging"]:
         raise ConfigError("tuning needs a folder in Cloud Storage: --staging gs://bucket/folder")
@@ -195,7 +195,7 @@ def _told() -> Any:
 
 
 def _after(project: Project, job: "Job", spec: "JobSpec", title: str) -> dict[str, Any]:
-    from vistoria.student.tuning import registered  # noqa: PLC0415
+    from vistoria.student.gemini.tuning import registered  # noqa: PLC0415
 
     found: dict[str, Any] = {"job": job.resource, "state": job.state}
     if job.endpoint and job.state == "succeeded":

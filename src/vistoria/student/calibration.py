@@ -13,10 +13,10 @@ from vistoria.errors import AnswerInvalid, ObservationError, TransientError, Use
 from vistoria.ledger import Ledger, Run, Sample
 from vistoria.models.onnx import OnnxModel
 from vistoria.records import Answer, Observation, Picture, Reply
-from vistoria.student.backbone import cores
+from vistoria.student.backbones.backbone import cores
+from vistoria.student.backbones.embedding import Listen, Load, unheard
 from vistoria.student.certify import Compared
 from vistoria.student.dataset import Shares, gather
-from vistoria.student.embedding import Listen, Load, unheard
 from vistoria.student.evaluation import about_student
 from vistoria.student.reviewed import decided
 from vistoria.task import Task

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vistoria.pricing import format_money
-from vistoria.student.tuned import tuned_lines
+from vistoria.student.finetuning.tuned import tuned_lines
 
 if TYPE_CHECKING:
     from vistoria.student.quantise import Quantised

@@ -17,7 +17,7 @@ import numpy as np
 from vistoria.errors import UserError
 from vistoria.student._graph import FLOAT, bare, constant, digest, opset, parse
 from vistoria.student._packages import onnx
-from vistoria.student.backbone import EMBEDDING, IMAGE, Backbone, EmbeddingModel
+from vistoria.student.backbones.backbone import EMBEDDING, IMAGE, Backbone, EmbeddingModel
 from vistoria.student.heads import Head
 from vistoria.student.targets import NOTHING
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vistoria.student._packages import scikit
-from vistoria.student.backbone import Floats
+from vistoria.student.backbones.backbone import Floats
 from vistoria.student.targets import Target
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vistoria.records import Value
-from vistoria.student.backbone import Floats
+from vistoria.student.backbones.backbone import Floats
 from vistoria.student.dataset import TrainingSet
 from vistoria.student.heads import Doubles, Head
 from vistoria.student.targets import class_name, fitting

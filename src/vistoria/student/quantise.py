@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vistoria.errors import ObservationError, UserError
 from vistoria.student._graph import digest, parse
 from vistoria.student._packages import onnx
-from vistoria.student.backbone import IMAGE, Backbone, EmbeddingModel, Floats
+from vistoria.student.backbones.backbone import IMAGE, Backbone, EmbeddingModel, Floats
 from vistoria.student.measure import answers_of
 from vistoria.student.targets import fitting
 

@@ -7,12 +7,12 @@ from typing import Any
 from vistoria.ledger import Ledger, Run
 from vistoria.models.cascade import thresholds_of
 from vistoria.models.onnx import open_model
+from vistoria.student.backbones.embedding import Load, Vision
+from vistoria.student.backbones.street import street_backbone
 from vistoria.student.calibration import compare_with_teacher, described, draw_rows
 from vistoria.student.certify import Goal, certify
 from vistoria.student.dataset import Shares
-from vistoria.student.embedding import Load, Vision
 from vistoria.student.measure import limits_of
-from vistoria.student.street import street_backbone
 from vistoria.student.student import Settings, train_student
 from vistoria.task import Task
 

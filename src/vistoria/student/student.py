@@ -12,16 +12,16 @@ import numpy as np
 from vistoria.errors import UserError
 from vistoria.ledger import Ledger, Run, Sample
 from vistoria.pricing import Spend
-from vistoria.student.backbone import Backbone, EmbeddingModel
+from vistoria.student.backbones.backbone import Backbone, EmbeddingModel
+from vistoria.student.backbones.embedding import Embedded, Listen, Load, Seeing, unheard
 from vistoria.student.card import card_document, card_text
 from vistoria.student.dataset import LOCKED, Shares, TrainingSet, gather, locked_marks
-from vistoria.student.embedding import Embedded, Listen, Load, Seeing, unheard
 from vistoria.student.export import Described, head_document, student_graph, write_student
+from vistoria.student.finetuning.tuned import Tuned
 from vistoria.student.measure import answers_of
 from vistoria.student.quantise import Quantised, quantised
 from vistoria.student.targets import fitting
 from vistoria.student.training import Fitted, Learned, learn
-from vistoria.student.tuned import Tuned
 from vistoria.task import Task
 from vistoria.truth import certify_selective
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from vistoria.errors import UserError
 from vistoria.records import Value
-from vistoria.student.backbone import Floats
+from vistoria.student.backbones.backbone import Floats
+from vistoria.student.backbones.embedding import Listen, unheard
 from vistoria.student.dataset import TrainingSet
-from vistoria.student.embedding import Listen, unheard
+from vistoria.student.finetuning.sides import Sides
 from vistoria.student.heads import (
     Doubles,
     Head,
@@ -24,7 +25,6 @@ from vistoria.student.heads import (
     unthreaded,
 )
 from vistoria.student.measure import Measured, measured
-from vistoria.student.sides import Sides
 from vistoria.student.targets import Target, target_of
 from vistoria.task import Field, Task
 

@@ -26,12 +26,12 @@ from tests.student.torch.checkpoints import (
 from tests.student.torch.conftest import TIMM
 from vistoria.errors import ConfigError
 from vistoria.models.onnx import open_model
-from vistoria.student.backbones import open_backbone, open_weights
-from vistoria.student.conversion import converted
-from vistoria.student.embedding import Vision
-from vistoria.student.network import Network
+from vistoria.student.backbones.conversion import converted
+from vistoria.student.backbones.embedding import Vision
+from vistoria.student.backbones.network import Network
+from vistoria.student.backbones.opening import open_backbone, open_weights
+from vistoria.student.backbones.weights import POOLING
 from vistoria.student.student import Settings, train_student
-from vistoria.student.weights import POOLING
 
 FRAMES = np.random.default_rng(4).integers(0, 256, (5, SIDE, SIDE, 3), np.uint8)
 VIT: dict[str, Any] = {"img_size": SIDE, "embed_dim": 32, "depth": 2, "num_heads": 2}

@@ -25,14 +25,14 @@ from tests.student.torch.stripes import TASK, TASK_FILE, draw_stripes
 from vistoria.errors import UserError
 from vistoria.ledger import Ledger, Run
 from vistoria.records import Value
-from vistoria.student.augmentation import augmented
-from vistoria.student.backbones import open_weights
+from vistoria.student.backbones.network import device_named, open_network
+from vistoria.student.backbones.opening import open_weights
 from vistoria.student.dataset import gather, locked_marks
-from vistoria.student.finetuning import FineTuning
-from vistoria.student.network import device_named, open_network
-from vistoria.student.sides import sides_of
+from vistoria.student.finetuning.augmentation import augmented
+from vistoria.student.finetuning.school import FineTuning
+from vistoria.student.finetuning.sides import sides_of
+from vistoria.student.finetuning.tuned import Tuned, Untuned, fine_tuned
 from vistoria.student.student import Settings, Student, train_student
-from vistoria.student.tuned import Tuned, Untuned, fine_tuned
 
 ROOT = Path(__file__).parents[3]
 QUICK = FineTuning(epochs=20, patience=20, batch=16, rate=1e-3, device="cpu")

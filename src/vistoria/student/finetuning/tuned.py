@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 from vistoria.errors import UserError
 from vistoria.ledger import Ledger, Run
 from vistoria.records import ImageForm, ImageRef
-from vistoria.student.aims import aims_of, scale_of
-from vistoria.student.augmentation import check_flip
-from vistoria.student.backbone import Backbone, Floats
-from vistoria.student.conversion import converted
+from vistoria.student.backbones.backbone import Backbone, Floats
+from vistoria.student.backbones.conversion import converted, weights_backbone
+from vistoria.student.backbones.embedding import Embedded, Listen, Load, image_key, unheard
+from vistoria.student.backbones.network import device_named, open_network
+from vistoria.student.backbones.weights import Weights
 from vistoria.student.dataset import Shares, TrainingSet, gather
-from vistoria.student.embedding import Embedded, Listen, Load, image_key, unheard
-from vistoria.student.finetuning import Course, FineTuning, Lesson, fine_tune
-from vistoria.student.frames import Frames, read_frames
+from vistoria.student.finetuning.aims import aims_of, scale_of
+from vistoria.student.finetuning.augmentation import check_flip
+from vistoria.student.finetuning.frames import Frames, read_frames
+from vistoria.student.finetuning.school import Course, FineTuning, Lesson, fine_tune
+from vistoria.student.finetuning.sides import Sides, sides_of
 from vistoria.student.measure import limits_of
-from vistoria.student.network import device_named, open_network
-from vistoria.student.sides import Sides, sides_of
 from vistoria.student.training import Learned, learn
-from vistoria.student.weights import Weights, weights_backbone
 from vistoria.task import Task
 
 __all__ = ["Tuned", "Untuned", "fine_tuned", "tuned_lines", "worse_fields"]

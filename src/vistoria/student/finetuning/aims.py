@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vistoria.student.backbone import Floats
+from vistoria.student.backbones.backbone import Floats
 from vistoria.student.dataset import TrainingSet
+from vistoria.student.finetuning.sides import Sides
 from vistoria.student.heads import Doubles, Form, fit_head, unthreaded
-from vistoria.student.sides import Sides
 from vistoria.student.targets import Target
 from vistoria.student.training import Learned
 

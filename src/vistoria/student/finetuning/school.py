@@ -25,11 +25,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vistoria.errors import ConfigError, UnknownName, UserError
 from vistoria.student import _packages
-from vistoria.student.aims import Aim, Scale
-from vistoria.student.augmentation import augmented
-from vistoria.student.embedding import Listen
-from vistoria.student.network import Network
-from vistoria.student.sides import Sides
+from vistoria.student.backbones.embedding import Listen
+from vistoria.student.backbones.network import Network
+from vistoria.student.finetuning.aims import Aim, Scale
+from vistoria.student.finetuning.augmentation import augmented
+from vistoria.student.finetuning.sides import Sides
 
 __all__ = ["Course", "Epoch", "FineTuning", "Lesson", "fine_tune", "fine_tuning_options"]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from vistoria.errors import ConfigError, UnknownName, UserError
-from vistoria.student.backbone import Backbone
-from vistoria.student.embedding import Listen, unheard
-from vistoria.student.weights import Weights
+from vistoria.student.backbones.backbone import Backbone
+from vistoria.student.backbones.embedding import Listen, unheard
+from vistoria.student.backbones.weights import Weights
 
 __all__ = ["KINDS", "open_backbone", "open_weights"]
 
@@ -26,19 +26,19 @@ def open_backbone(
     once; FOLDER: laid out like a repository of a hub. Weights are converted with torch. Those of a
     service are opened by `vistoria.opening.open_embedding`. Raises UnknownName or ConfigError.
     """
-    from vistoria.student import street  # noqa: PLC0415 - `onnx` only when there is work
+    from vistoria.student.backbones import street  # noqa: PLC0415 - `onnx` only when there is work
 
     given = dict(options or {})
     if name == "street":
         _none_of(given, name)
         return street.street_backbone()
     if name.startswith("hub:"):
-        from vistoria.student.hub import hub_backbone  # noqa: PLC0415
+        from vistoria.student.backbones.hub import hub_backbone  # noqa: PLC0415
 
         return hub_backbone(name.removeprefix("hub:"), given, listen)
     if name.startswith("timm:") or Path(name).is_dir():
-        from vistoria.student.hub import folder_backbone  # noqa: PLC0415
-        from vistoria.student.weights import weights_backbone  # noqa: PLC0415
+        from vistoria.student.backbones.conversion import weights_backbone  # noqa: PLC0415
+        from vistoria.student.backbones.hub import folder_backbone  # noqa: PLC0415
 
         if name.startswith("timm:"):
             return weights_backbone(open_weights(name, given), listen)
@@ -48,7 +48,7 @@ def open_backbone(
         path = Path(name)
         if not path.is_file():
             raise ConfigError(f"no backbone at {name!r}", looked_at=(str(path.absolute()),))
-        from vistoria.student.encoder import file_encoder  # noqa: PLC0415
+        from vistoria.student.backbones.encoder import file_encoder  # noqa: PLC0415
 
         if street.has_heads(path):
             _none_of(given, name)
@@ -62,7 +62,7 @@ def open_weights(name: str, options: Mapping[str, Any] | None = None) -> Weights
 
     Raises UserError where a backbone has none, and what `open_backbone` raises.
     """
-    from vistoria.student.hub import folder_weights, hub_weights, timm_repo  # noqa: PLC0415
+    from vistoria.student.backbones.hub import folder_weights, hub_weights, timm_repo  # noqa: PLC0415
 
     given = dict(options or {})
     if name.startswith("timm:"):

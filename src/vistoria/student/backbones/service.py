@@ -24,8 +24,8 @@ from vistoria.models import Embedding
 from vistoria.records import OBSERVATION_COLUMNS, Capabilities, ImageRef, Picture, Reply
 from vistoria.sources import Selection
 from vistoria.student._packages import onnx, scikit
-from vistoria.student.backbone import EmbeddingModel, Floats
-from vistoria.student.embedding import Embedded, Listen, Load, image_key, unheard
+from vistoria.student.backbones.backbone import EmbeddingModel, Floats
+from vistoria.student.backbones.embedding import Embedded, Listen, Load, image_key, unheard
 from vistoria.task import Field, Task
 
 __all__ = ["LEDGER", "ServiceVision", "Work"]

@@ -12,7 +12,7 @@ import anyio
 from vistoria.errors import RunStopped, TransientError, UserError
 from vistoria.models._bucket import Bucket, Headers
 from vistoria.models._gemini_tuned import Tuned, register_tuned
-from vistoria.student.tuning_job import Job, JobSpec, TuningService
+from vistoria.student.gemini.job import Job, JobSpec, TuningService
 
 __all__ = ["Tuning", "gcs_sizes", "registered"]
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from vistoria.errors import ConfigError, UnknownName
 from vistoria.student._graph import FLOAT, bare, constant, digest, opset, parse, pruned
 from vistoria.student._packages import onnx
-from vistoria.student.backbone import EMBEDDING, IMAGE, Backbone
+from vistoria.student.backbones.backbone import EMBEDDING, IMAGE, Backbone
 
 __all__ = ["EncoderOptions", "encoder_backbone", "encoder_options", "file_encoder"]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vistoria.errors import ObservationError, TransientError, Unreachable
 from vistoria.pricing import Spend
 from vistoria.records import ImageForm, ImageRef, Picture
-from vistoria.student.backbone import Backbone, Embedder, EmbeddingModel, Floats, cores
+from vistoria.student.backbones.backbone import Backbone, Embedder, EmbeddingModel, Floats, cores
 
 __all__ = [
     "Embedded",

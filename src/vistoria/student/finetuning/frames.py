@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from vistoria.errors import ObservationError, UserError
 from vistoria.records import ImageForm, ImageRef
-from vistoria.student.backbone import cores
-from vistoria.student.embedding import Listen, Load, loaded, unheard
+from vistoria.student.backbones.backbone import cores
+from vistoria.student.backbones.embedding import Listen, Load, loaded, unheard
 
 __all__ = ["Frames", "read_frames"]
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from vistoria.errors import ConfigError, UserError
 from vistoria.student import _packages
-from vistoria.student.backbone import Floats
-from vistoria.student.embedding import Listen, unheard
-from vistoria.student.weights import Weights
+from vistoria.student.backbones.backbone import Floats
+from vistoria.student.backbones.embedding import Listen, unheard
+from vistoria.student.backbones.weights import Weights
 
 __all__ = ["Network", "device_named", "open_network"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from vistoria.errors import ConfigError
 from vistoria.student._graph import FLOAT, bare, digest, parse, pruned
 from vistoria.student._packages import onnx
-from vistoria.student.backbone import EMBEDDING, IMAGE, Backbone
+from vistoria.student.backbones.backbone import EMBEDDING, IMAGE, Backbone
 
 __all__ = ["file_backbone", "has_heads", "head_inputs", "headed_backbone", "street_backbone"]
 

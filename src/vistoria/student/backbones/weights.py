@@ -1,25 +1,21 @@
-"""Image encoders that come as weights (`.safetensors`): which kind they are, and their ONNX graph.
+"""Image encoders that come as weights (`.safetensors`): which kind they are.
 
 Two layouts are read: of transformers (`config.json` with `model_type`, `preprocessor_config.json`)
-and of timm (`config.json` with `architecture` and `pretrained_cfg`). The graph is made once, with
-torch, and kept in the user's cache folder; from then on torch is not needed. Pickled weights
-(`.bin`, `.pth`) are not opened: they may run anything.
+and of timm (`config.json` with `architecture` and `pretrained_cfg`). Pickled weights (`.bin`,
+`.pth`) are not opened: they may run anything.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from vistoria.errors import ConfigError
-from vistoria.student.backbone import Backbone
-from vistoria.student.embedding import Listen, unheard
-from vistoria.student.encoder import EncoderOptions
+from vistoria.student.backbones.encoder import EncoderOptions
 
-__all__ = ["POOLING", "Weights", "pattern_of_weights", "weights_backbone", "weights_in"]
+__all__ = ["POOLING", "Weights", "pattern_of_weights", "weights_in"]
 
 _FORMAT = 1  # of what is kept; another one, and everything is converted again
 
@@ -128,42 +124,3 @@ def _key(folder: Path, files: list[Path], options: EncoderOptions) -> str:
         with path.open("rb") as file:
             sum_.update(hashlib.file_digest(file, "sha256").digest())
     return sum_.hexdigest()[:16]
-
-
-def weights_backbone(weights: Weights, listen: Listen = unheard) -> Backbone:
-    """The encoder as a frozen backbone, from the cache, else converted now.
-
-    Raises MissingExtra without torch, ConfigError where it cannot be loaded or its graph does not
-    compute the same.
-    """
-    path = _cache() / f"{weights.key}.onnx"
-    described = path.with_suffix(".json")
-    if path.is_file() and described.is_file():
-        held = json.loads(described.read_text(encoding="utf-8"))
-        return Backbone(
-            name=weights.name, version=held["version"], graph=path.read_bytes(),
-            width=weights.width, height=weights.height, about=held["about"],
-        )  # fmt: skip
-    from vistoria.student.conversion import converted  # noqa: PLC0415 - torch
-    from vistoria.student.network import open_network  # noqa: PLC0415
-
-    listen(f"converting {weights.name}", 0, 1)
-    made = converted(open_network(weights), weights.name)
-    listen(f"converting {weights.name}", 1, 1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _put(path, made.graph)
-    _put(described, json.dumps({"version": made.version, "about": dict(made.about)}).encode())
-    return made
-
-
-def _put(path: Path, data: bytes) -> None:
-    """Whole or not at all, also when two do it at once."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(data)
-    draft.replace(path)
-
-
-def _cache() -> Path:
-    """Where converted graphs are kept: below XDG_CACHE_HOME, else ~/.cache."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    return (Path(named) if named else Path.home() / ".cache") / "vistoria" / "backbones"

@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from vistoria.errors import AccessDenied, ConfigError, MissingExtra, TransientError
-from vistoria.student.backbone import Backbone
-from vistoria.student.embedding import Listen, unheard
-from vistoria.student.encoder import encoder_options, file_encoder
-from vistoria.student.weights import Weights, pattern_of_weights, weights_backbone, weights_in
+from vistoria.student.backbones.backbone import Backbone
+from vistoria.student.backbones.conversion import weights_backbone
+from vistoria.student.backbones.embedding import Listen, unheard
+from vistoria.student.backbones.encoder import encoder_options, file_encoder
+from vistoria.student.backbones.weights import (
+    Weights,
+    pattern_of_weights,
+    weights_in,
+)
 
 __all__ = ["folder_backbone", "folder_weights", "hub_backbone", "hub_weights", "timm_repo"]
 

@@ -1,26 +1,70 @@
-"""An encoder in torch becomes one ONNX graph, and is shown to compute the same."""
+"""An encoder in torch becomes one ONNX graph, and is shown to compute the same.
 
+It is made once and kept in the user's cache folder; from then on torch is not needed.
+"""
+
+import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vistoria.errors import ConfigError
 from vistoria.student import _packages
-from vistoria.student.backbone import Backbone
-from vistoria.student.encoder import EncoderOptions, encoder_backbone
-from vistoria.student.network import Network
+from vistoria.student.backbones.backbone import Backbone
+from vistoria.student.backbones.embedding import Listen, unheard
+from vistoria.student.backbones.encoder import EncoderOptions, encoder_backbone
+from vistoria.student.backbones.network import Network, open_network
+from vistoria.student.backbones.weights import Weights
 
-__all__ = ["converted"]
+__all__ = ["converted", "weights_backbone"]
 
 _OUTPUT = "vistoria_features"  # a name that no operator takes for a tensor of its own
 _OPSET = 18
 _MOST = 1e-3  # difference between torch and ONNX, as a share of the largest number
 _LARGEST = 1_900_000_000  # bytes; a file of ONNX without others beside it ends at 2 GiB
 _log = logging.getLogger(__name__)
+
+
+def weights_backbone(weights: Weights, listen: Listen = unheard) -> Backbone:
+    """The encoder as a frozen backbone, from the cache, else converted now.
+
+    Raises MissingExtra without torch, ConfigError where it cannot be loaded or its graph does not
+    compute the same.
+    """
+    path = _cache() / f"{weights.key}.onnx"
+    described = path.with_suffix(".json")
+    if path.is_file() and described.is_file():
+        held = json.loads(described.read_text(encoding="utf-8"))
+        return Backbone(
+            name=weights.name, version=held["version"], graph=path.read_bytes(),
+            width=weights.width, height=weights.height, about=held["about"],
+        )  # fmt: skip
+    listen(f"converting {weights.name}", 0, 1)
+    made = converted(open_network(weights), weights.name)
+    listen(f"converting {weights.name}", 1, 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _put(path, made.graph)
+    _put(described, json.dumps({"version": made.version, "about": dict(made.about)}).encode())
+    return made
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Whole or not at all, also when two do it at once."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(data)
+    draft.replace(path)
+
+
+def _cache() -> Path:
+    """Where converted graphs are kept: below XDG_CACHE_HOME, else ~/.cache."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    return (Path(named) if named else Path.home() / ".cache") / "vistoria" / "backbones"
 
 
 def converted(network: Network, name: str) -> Backbone:
