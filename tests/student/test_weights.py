@@ -15,7 +15,7 @@ from vistoria.errors import ConfigError, MissingExtra, UnknownName, UserError
 from vistoria.student.backbones.encoder import encoder_backbone
 from vistoria.student.backbones.opening import open_backbone, open_weights
 from vistoria.student.finetuning.augmentation import check_flip
-from vistoria.student.finetuning.school import fine_tuning_options
+from vistoria.student.finetuning.lesson import fine_tuning_options
 from vistoria.task import Field, Task, load_task
 
 TOLD = {

@@ -48,7 +48,7 @@ def tune(
 ) -> "Tuned":  # fmt: skip
     """The backbone that the flags name, tuned on the labels of a run."""
     from vistoria.student.backbones.opening import open_weights  # noqa: PLC0415 - heavy
-    from vistoria.student.finetuning.school import fine_tuning_options  # noqa: PLC0415
+    from vistoria.student.finetuning.lesson import fine_tuning_options  # noqa: PLC0415
     from vistoria.student.finetuning.tuned import Untuned, fine_tuned  # noqa: PLC0415
 
     device = {"device": given["device"]} if given["device"] else {}

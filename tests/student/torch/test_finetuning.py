@@ -29,7 +29,7 @@ from vistoria.student.backbones.network import device_named, open_network
 from vistoria.student.backbones.opening import open_weights
 from vistoria.student.dataset import gather, locked_marks
 from vistoria.student.finetuning.augmentation import augmented
-from vistoria.student.finetuning.school import FineTuning
+from vistoria.student.finetuning.lesson import FineTuning
 from vistoria.student.finetuning.sides import sides_of
 from vistoria.student.finetuning.tuned import Tuned, Untuned, fine_tuned
 from vistoria.student.student import Settings, Student, train_student

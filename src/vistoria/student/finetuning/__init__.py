@@ -2,6 +2,6 @@
 
 tuned       a backbone tuned on the labels, ready for the heads; and what that changed
 sides       which rows it is tuned on, and which of them it never sees
-aims        the labels of each field as numbers           · frames, augmentation: its pictures
+lesson      what it is to learn, and how                  · aims, frames, augmentation
 school      the training itself, which goes on after a kill
 """

@@ -26,7 +26,8 @@ from vistoria.student.dataset import Shares, TrainingSet, gather
 from vistoria.student.finetuning.aims import aims_of, scale_of
 from vistoria.student.finetuning.augmentation import check_flip
 from vistoria.student.finetuning.frames import Frames, read_frames
-from vistoria.student.finetuning.school import Course, FineTuning, Lesson, fine_tune
+from vistoria.student.finetuning.lesson import FineTuning, Lesson
+from vistoria.student.finetuning.school import Course, fine_tune
 from vistoria.student.finetuning.sides import Sides, sides_of
 from vistoria.student.measure import limits_of
 from vistoria.student.training import Learned, learn
