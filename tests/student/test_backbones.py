@@ -92,7 +92,7 @@ def test_tokens_are_pooled_as_said(tmp_path: Path, pooling: str) -> None:
         (vit(fixed=False), {}, ConfigError, "options width and height"),
         (vit(), {"output": "pooled"}, UnknownName, "no output of the encoder named 'pooled'"),
         (vit(), {"polling": "mean"}, UnknownName, "did you mean 'pooling'"),
-        (vit(), {"mean": "0.5"}, ConfigError, "option 'mean' of the encoder"),
+        (vit(), {"mean": "0.5"}, ConfigError, "encoder option 'mean'"),
     ],
 )
 def test_what_cannot_be_told_is_asked_for(

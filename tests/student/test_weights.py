@@ -161,7 +161,7 @@ def test_options_of_fine_tuning_are_checked() -> None:
     with pytest.raises(UnknownName, match="did you mean 'epochs'"):
         fine_tuning_options({"epoch": "3"})
     for wrong in ({"epochs": "0"}, {"rate": "-1"}, {"shift": "0.9"}, {"batch": "1"}):
-        with pytest.raises(ConfigError, match=f"option '{min(wrong)}' of fine-tuning"):
+        with pytest.raises(ConfigError, match=f"fine-tuning option '{min(wrong)}'"):
             fine_tuning_options(wrong)
 
 

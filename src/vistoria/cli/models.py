@@ -21,7 +21,7 @@ from vistoria.cli._command import Group
 from vistoria.cli._talk import as_json, cell, put_facts, put_json, put_table
 from vistoria.errors import UserError
 from vistoria.models import Model
-from vistoria.models._options import Options
+from vistoria.options import Options
 from vistoria.task import load_task, ready_tasks
 
 

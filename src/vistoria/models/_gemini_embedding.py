@@ -19,7 +19,7 @@ from vistoria.models._gemini_family import EmbeddingFacts, embedding_facts
 from vistoria.models._gemini_request import image_part
 from vistoria.models._gemini_service import Access, find_service
 from vistoria.models._http import Http
-from vistoria.models._options import Options, read_options
+from vistoria.options import Options, read_options
 from vistoria.records import Capabilities, Charge, ImageForm, Picture, Usage
 
 __all__ = ["EmbeddingOptions", "GeminiEmbedding", "open_gemini_embedding"]

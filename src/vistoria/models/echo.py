@@ -29,7 +29,7 @@ from vistoria.errors import (
     RequestRejected,
     TransientError,
 )
-from vistoria.models._options import Options, read_options
+from vistoria.options import Options, read_options
 from vistoria.records import Capabilities, ImageForm, Picture, Reply, Usage, Value
 from vistoria.task import Field, Task
 from vistoria.task.answer import applies

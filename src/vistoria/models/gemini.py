@@ -42,7 +42,7 @@ from vistoria.models._gemini_staging import Files, Staging
 from vistoria.models._gemini_tables import Tables
 from vistoria.models._gemini_tuned import tuned_model
 from vistoria.models._http import Http
-from vistoria.models._options import Options, read_options
+from vistoria.options import Options, read_options
 from vistoria.records import BatchLimits, Capabilities, Charge, ImageForm, Picture, Reply
 from vistoria.task import Task
 

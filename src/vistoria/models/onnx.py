@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vistoria.errors import ConfigError, ObservationError
 from vistoria.models._onnx_graph import graph_of
 from vistoria.models._onnx_heads import Head
-from vistoria.models._options import Options, read_options
+from vistoria.options import Options, read_options
 from vistoria.records import Capabilities, ImageForm, Picture, Reply
 from vistoria.task import Task
 

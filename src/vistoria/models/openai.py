@@ -18,7 +18,7 @@ from pydantic import Field as Setting
 from vistoria.errors import ConfigError, ObservationError
 from vistoria.models._http import Answer, Http, base_url
 from vistoria.models._openai_answers import Refusal, openai_error, read_refusal, read_reply
-from vistoria.models._options import Options, read_options
+from vistoria.options import Options, read_options
 from vistoria.records import Capabilities, Charge, ImageForm, Picture, Reply
 from vistoria.task import Task
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BeforeValidator
 
 from vistoria.errors import ConfigError, UnknownName
+from vistoria.options import Options, read_options
 from vistoria.student._graph import FLOAT, bare, constant, digest, opset, parse, pruned
 from vistoria.student._packages import onnx
 from vistoria.student.backbones.backbone import EMBEDDING, IMAGE, Backbone
@@ -32,7 +33,7 @@ def _numbers(given: object) -> object:
 _Three = Annotated[tuple[float, float, float], BeforeValidator(_numbers)]
 
 
-class EncoderOptions(BaseModel):
+class EncoderOptions(Options):
     """How an encoder wants its pixels, and which of its outputs counts.
 
     `mean`, `std`: per channel, of pixels from 0 to 1. `width`, `height`: where the graph leaves
@@ -40,8 +41,6 @@ class EncoderOptions(BaseModel):
     (N, tokens, D) "mean", "cls" (the first token) or "skip" (mean of all but the first `prefix`);
     of (N, D, h, w) always the mean. `layout`: of its input.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     mean: _Three = (0.5, 0.5, 0.5)
     std: _Three = (0.5, 0.5, 0.5)
@@ -61,15 +60,7 @@ def file_encoder(path: Path, options: Mapping[str, Any]) -> Backbone:
 
 def encoder_options(options: Mapping[str, Any]) -> EncoderOptions:
     """Options as they were given; raises UnknownName or ConfigError."""
-    try:
-        return EncoderOptions.model_validate(dict(options))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0])
-        if first["type"] == "extra_forbidden":
-            known = tuple(sorted(EncoderOptions.model_fields))
-            raise UnknownName("option of an encoder", name, known) from None
-        raise ConfigError(f"option {name!r} of the encoder: {first['msg']}") from None
+    return read_options(EncoderOptions, options, "encoder")
 
 
 def _whole(path: Path) -> bytes:

@@ -1,14 +1,15 @@
 """What a network is to learn, and how: pictures, aims, and the options of its tuning."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from vistoria.errors import ConfigError, UnknownName
+from vistoria.options import Options, read_options
 from vistoria.student.finetuning.aims import Aim, Scale
 from vistoria.student.finetuning.sides import Sides
 
@@ -18,13 +19,11 @@ _Share = Annotated[float, Field(ge=0, le=0.5)]
 _Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
-class FineTuning(BaseModel):
+class FineTuning(Options):
     """How to tune. `epochs`: at most; `patience`: without gain on watched rows, then it ends.
     `rate`, `head_rate`: the highest step sizes, of the network and of its heads; `decay`: of
     weights; `warm_up`: share of all steps. `shift`, `light`: how much pictures are changed, as
     shares; `flip`: mirror half of them. `device`: "auto", "cpu", "cuda", "cuda:1", "mps"."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: Annotated[int, Field(ge=1)] = 15
     patience: Annotated[int, Field(ge=1)] = 4
@@ -40,17 +39,9 @@ class FineTuning(BaseModel):
     seed: int = 0
 
 
-def fine_tuning_options(given: dict[str, Any]) -> FineTuning:
+def fine_tuning_options(given: Mapping[str, Any]) -> FineTuning:
     """Options as they were given; raises UnknownName or ConfigError."""
-    try:
-        return FineTuning.model_validate(given)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0])
-        if first["type"] == "extra_forbidden":
-            known = tuple(sorted(FineTuning.model_fields))
-            raise UnknownName("option of fine-tuning", name, known) from None
-        raise ConfigError(f"option {name!r} of fine-tuning: {first['msg']}") from None
+    return read_options(FineTuning, given, "fine-tuning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
