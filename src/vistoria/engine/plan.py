@@ -1,13 +1,11 @@
 """Reads a source into the manifest and works out what still has to be asked."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from itertools import islice
 from typing import Any, Literal, Self
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from vistoria.errors import UnknownName, UserError, failure_reasons
@@ -16,8 +14,6 @@ from vistoria.ledger import Ledger, Run, RunSpec
 from vistoria.models import Model
 from vistoria.sources import Selection, Source
 from vistoria.task import Task
-
-_TOGETHER = 4  # batches of a source; more would lose more looks at new images to a kill
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +177,7 @@ def _spec(source: Source, selection: Selection, question_id: int) -> RunSpec:
 
 def _scan(ledger: Ledger, source: Source, selection: Selection, emit: Sink) -> NDArray[np.int64]:
     found, rows = [np.zeros(0, dtype=np.int64)], 0
-    for batch in _merged(source.batches(selection)):
+    for batch in source.batches(selection):
         found.append(ledger.ordinals(batch, source.complete))
         rows += batch.num_rows
         emit(Scanned(rows=rows))
@@ -189,13 +185,6 @@ def _scan(ledger: Ledger, source: Source, selection: Selection, emit: Sink) -> N
     if (np.diff(ordinals) > 0).all():  # as when a table is read again: no need to sort
         return ordinals
     return np.unique(ordinals)
-
-
-def _merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """A few at a time: looking up any costs as much as a thousand rows."""
-    every = iter(batches)
-    while some := list(islice(every, _TOGETHER)):
-        yield pa.concat_batches(some)
 
 
 def _missing(
