@@ -1,12 +1,13 @@
 """One small world for all tests of students: 600 photos, labelled once by a noisy teacher."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.servers.hub import HubServer
 from tests.student.shapes import TASK, Teacher, draw, label, loading
 from vistoria.ledger import Ledger, Run
 from vistoria.records import Value
@@ -54,3 +55,15 @@ def student(labelled: World) -> Student:
     """Trained on all that may be trained on."""
     with labelled.ledger() as ledger:
         return train_student(ledger, labelled.run, TASK, labelled.vision, Settings(), name="small")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
+    """A hub with a cache of its own."""
+    from huggingface_hub import constants
+
+    with HubServer() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
+        yield server

@@ -1,7 +1,7 @@
 """Backbones from files and hubs: what is computed, in which formats, and what is refused how."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +38,6 @@ def saved(model: onnx.ModelProto, path: Path, **how: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, path, **how)
     return path
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
-    """A hub with a cache of its own."""
-    from huggingface_hub import constants
-
-    with HubServer() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
-        yield server
 
 
 def raw(model: Any) -> bytes:

@@ -83,7 +83,7 @@ def command(context: click.Context, /, models: Sequence[str], as_json: bool, **g
         if number:
             click.echo()
         put_facts(_facts(one))
-        rows = [_row(name, one, found[0]) for name in one.fields]
+        rows = [_row(*scored) for scored in _document(one, found[0])["fields"].items()]
         put_table(_COLUMNS, rows, aligned=True)
 
 
@@ -172,8 +172,7 @@ def _facts(one: "Evaluation") -> Iterator[tuple[str, str]]:
 _COLUMNS = ("field", "units", "accuracy", "worst recall", "ECE", "against the first")
 
 
-def _row(name: str, one: "Evaluation", first: "Evaluation") -> Sequence[object]:
-    scored = _document(one, first)["fields"][name]
+def _row(name: str, scored: dict[str, Any]) -> Sequence[object]:
     recalls = {key: row["recall"] for key, row in scored["classes"].items()}
     worst = min(recalls, key=lambda key: recalls[key]["estimate"] or 0, default=None)
     return (
